@@ -1,0 +1,1 @@
+"""The messages services exchange: topics, envelope, payloads. Knows only pydantic."""

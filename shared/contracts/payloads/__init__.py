@@ -1,0 +1,1 @@
+"""Every payload that stands on a topic, one module per publishing capability."""

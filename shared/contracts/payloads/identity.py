@@ -1,0 +1,41 @@
+"""What identity tells one audience about one alias, and analytics about one study."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.contracts.payloads.payload import State
+
+Role = Literal["member", "consultant", "provider", "analyst", "operator"]
+Source = Literal["membership", "forum", "events"]
+
+
+class AudienceAlias(State):
+    """An alias of one audience: its role changed, or it was closed or erased."""
+
+    type: ClassVar[str] = "peercafe.identity.alias.changed.v1"
+    id: UUID
+    role: Role | None = None
+    closed: bool = False
+    erasure_id: UUID | None = None
+
+
+class StudyAlias(State):
+    """A study alias of one source; erased on withdrawal or when its person leaves."""
+
+    type: ClassVar[str] = "peercafe.identity.study-alias.changed.v1"
+    id: UUID
+    study_id: UUID
+    source: Source
+
+
+class StudyJourneys(State):
+    """Counts over a closed study, published once.
+
+    `counts`: people per path between forum and cafés. `rows`: engagement records released per source,
+    by which analytics knows that it has received them all.
+    """
+
+    type: ClassVar[str] = "peercafe.identity.journeys.counted.v1"
+    id: UUID
+    counts: dict[str, int] = {}
+    rows: dict[Source, int] = {}
