@@ -1,0 +1,54 @@
+"""Limits per alias: token buckets in Redis under a keyed hash, so that a copy of Redis names nobody."""
+
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shared import clock
+from shared.api.problems import Problem
+from shared.keys import keyed_hash
+from shared.settings import LimitSettings
+
+_log = structlog.get_logger()
+
+# KEYS[1] bucket; ARGV rate/s, burst, now (s). Answers 0 if taken, else the milliseconds until the next token.
+TAKE = """
+local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local rate, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local tokens = tonumber(bucket[1]) or burst
+local passed = math.max(0, now - (tonumber(bucket[2]) or now))
+tokens = math.min(burst, tokens + passed * rate)
+local wait = 0
+if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / rate * 1000) end
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(now))
+redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
+return wait
+"""
+
+
+class TooMany(Problem):
+    status = 429
+    type = "too-many"
+    title = "That was a lot at once. Please wait a moment; nothing was lost."
+
+
+class Limiter:
+    """Takes from the bucket of (limit name, alias). Without Redis everything passes: limits may be lost, people not."""
+
+    def __init__(self, redis: "Redis", prefix: str, secret: bytes) -> None:
+        self._take = redis.register_script(TAKE)
+        self._prefix = prefix
+        self._secret = secret
+
+    async def take(self, name: str, alias: UUID, limit: LimitSettings) -> None:
+        """Raises TooMany with Retry-After in whole seconds."""
+        key = f"{self._prefix}limit:{keyed_hash(self._secret, 'limit', name, alias.bytes).hex()[:32]}"
+        try:
+            wait = await self._take(keys=[key], args=[limit.rate, limit.burst, clock.now().timestamp()])
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("limits_unavailable", error=type(error).__name__)
+            return
+        if int(wait) > 0:
+            raise TooMany(headers={"Retry-After": str(-(-int(wait) // 1000))})

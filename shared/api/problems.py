@@ -1,0 +1,140 @@
+"""Errors as RFC 9457 problem details: a stable `type` to translate by, a sentence that helps."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+_log = structlog.get_logger()
+
+
+class Problem(Exception):
+    """An expected error. Subclasses set status, type (a slug) and title; `detail` never repeats what was sent."""
+
+    status: ClassVar[int] = 400
+    type: ClassVar[str] = "bad-request"
+    title: ClassVar[str] = "That can't be done."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(self.title)
+        self.detail = detail
+        self.headers = headers
+        self.extra = extra or {}
+
+
+class NotFound(Problem):
+    """Doesn't exist, or isn't for this caller: the two answer alike."""
+
+    status = 404
+    type = "not-found"
+    title = "There is nothing here for you."
+
+
+class Busy(Problem):
+    """An engine behind us doesn't answer; nothing was changed."""
+
+    status = 503
+    type = "not-now"
+    title = "This doesn't work just now. Nothing was lost; please try again in a moment."
+
+
+def problem_response(
+    status: int,
+    type_: str,
+    title: str,
+    detail: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> JSONResponse:
+    """One problem as an answer; `type_` is the slug behind /problems/."""
+    body: dict[str, Any] = {"type": f"/problems/{type_}", "title": title, "status": status, **extra}
+    if detail is not None:
+        body["detail"] = detail
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem_response(
+        error.status, error.type, error.title, error.detail, error.headers, **error.extra
+    )
+
+
+async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        {
+            "field": ".".join(str(part) for part in item["loc"][1:]),
+            "problem": item["type"],
+            "message": item["msg"],
+        }
+        for item in error.errors()
+    ]
+    special = next((field for field in fields if field["problem"] == "text_not_allowed"), None)
+    if special:
+        return problem_response(
+            422, "text-not-allowed", "This text has characters that can't be shown.", special["message"], fields=fields
+        )
+    malformed = any(field["problem"] == "json_invalid" for field in fields)
+    return problem_response(
+        400 if malformed else 422,
+        "invalid",
+        "Something in this can't be read." if malformed else "Please look at the fields named here.",
+        fields=fields,
+    )
+
+
+async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    return problem_response(
+        error.status_code, phrase.lower().replace(" ", "-"), f"{phrase}.", headers=error.headers
+    )
+
+
+async def _on_engine(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        # 08 connection, 53 resources, 57 operator intervention, 25P04 transaction timeout, 40 rollback
+        if not sqlstate.startswith(("08", "53", "57", "25P04", "40")):
+            return await _on_bug(_request, error)
+    _log.warning("engine_unavailable", error=type(error).__name__)
+    return problem_response(Busy.status, Busy.type, Busy.title, headers={"Retry-After": "2"})
+
+
+async def _on_bug(_request: Request, error: Exception) -> JSONResponse:
+    _log.error("unexpected_error", error=type(error).__name__, where=_where(error))
+    return problem_response(500, "unexpected", "Something went wrong on our side. Nothing was lost.")
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame: no message, which could carry what was sent."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return "" if frame is None else f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}"
+
+
+def install(app: FastAPI) -> None:
+    """Every error of `app` becomes problem details."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DBAPIError, _on_engine)
+    app.add_exception_handler(PoolTimeout, _on_engine)
+    app.add_exception_handler(ConnectionError, _on_engine)
+    app.add_exception_handler(Exception, _on_bug)

@@ -1,0 +1,45 @@
+"""Text as people may send it: NFC, no control characters, no bidirectional overrides."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+# Overrides, embeddings, isolates and marks that reorder text (Unicode UAX #9), and invisible separators.
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+ALLOWED_CONTROLS = frozenset("\n\t")
+
+
+def _refuse() -> PydanticCustomError:
+    return PydanticCustomError(
+        "text_not_allowed", "Please remove characters that can't be seen or that turn the text around."
+    )
+
+
+def _text(value: str) -> str:
+    normal = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n"))
+    for character in normal:
+        category = unicodedata.category(character)
+        if character in BIDI or category in ("Cs", "Co", "Cn"):
+            raise _refuse()
+        if category == "Cc" and character not in ALLOWED_CONTROLS:
+            raise _refuse()
+    return normal.strip()
+
+
+def _line(value: str) -> str:
+    normal = _text(value)
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in normal):
+        raise _refuse()
+    return " ".join(normal.split())
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise PydanticCustomError("text_empty", "Please write something here.")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=16_384), AfterValidator(_text), AfterValidator(_not_empty)]
+Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line), AfterValidator(_not_empty)]
