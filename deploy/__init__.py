@@ -1,0 +1,1 @@
+"""How Peercafe is run: the only package that knows all services."""

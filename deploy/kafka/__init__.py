@@ -1,0 +1,1 @@
+"""The topics as the catalogue wants them."""
