@@ -52,9 +52,9 @@ class SealingKeys:
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Raises CannotOpen."""
-        cipher = self._ciphers.get(sealed[0]) if sealed else None
+        cipher = self._ciphers.get(sealed[0]) if len(sealed) > NONCE_BYTES else None
         if cipher is None:
-            raise CannotOpen("sealed under an unknown key")
+            raise CannotOpen("not sealed, or under an unknown key")
         try:
             return cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], context)
         except InvalidTag as error:
