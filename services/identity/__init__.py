@@ -1,0 +1,1 @@
+"""Identity: who may come in, one alias per service, and the switchboard between them."""

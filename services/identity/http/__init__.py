@@ -1,0 +1,1 @@
+"""The HTTP edge: translates, calls one use case, answers."""

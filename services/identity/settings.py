@@ -1,0 +1,35 @@
+"""What identity is told from outside."""
+
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Identity's settings. `keys_file` and `secret` are kept apart from the database and from its backups."""
+
+    model_config = SettingsConfigDict(env_prefix="PEERCAFE_IDENTITY_", env_nested_delimiter="__")
+
+    redis_prefix: str = "identity:"
+    keys_file: Path  # made once by services.identity.keys.make_key_file
+    web_client_keys_file: Path | None = None  # JWKS: the public keys by which the web client proves itself
+
+    token_seconds: int = 300
+    member_session_hours: int = 14 * 24
+    staff_session_hours: int = 12
+    predecessor_seconds: int = 60  # a rotated session still gets its successor this long
+    signing_key_days: int = 30
+    signing_key_lead_seconds: int = 3600  # published so long before it signs
+
+    # RFC 9106, second recommended option
+    argon2_time_cost: int = 3
+    argon2_memory_kib: int = 65_536
+    argon2_lanes: int = 4
+    argon2_threads: int = 2  # hashes at once: 64 MiB each
+    passphrase_min_length: int = 10
+
+    failures_before_waiting: int = 5
+    longest_wait_seconds: int = 60
+    failures_kept_hours: int = 24
