@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.keys import SealingKeys, derive, keyed_hash
+from services.identity.keys import Keys, keys_of
 
 FIRST_GENERATION = 1
+OWNER = "alias-owner"
+WAY_BACK = "alias"
 
 NEWEST = text(
     "SELECT DISTINCT ON (participant_id) participant_id, generation, alias_sealed FROM participant_aliases"
@@ -28,7 +30,7 @@ GIVE = text(
     "   CAST(:hashes AS bytea[]), CAST(:owners AS bytea[]))"
     "   AS d (participant_id, alias_sealed, alias_hash, participant_sealed)),"
     " here AS (SELECT p.id AS participant_id FROM participants p JOIN drawn d ON d.participant_id = p.id"
-    "   ORDER BY p.id FOR KEY SHARE OF p),"
+    "   WHERE p.status IN ('active', 'suspended') ORDER BY p.id FOR KEY SHARE OF p),"
     " given AS (INSERT INTO participant_aliases (participant_id, audience, generation, alias_sealed)"
     "   SELECT participant_id, :audience, :generation, alias_sealed FROM drawn JOIN here USING (participant_id)"
     "   ORDER BY participant_id ON CONFLICT DO NOTHING RETURNING participant_id)"
@@ -47,8 +49,8 @@ FORGET = text("DELETE FROM aliases WHERE alias_hash = ANY(CAST(:hashes AS bytea[
 FORGET_WAYS_BACK = text("DELETE FROM participant_aliases WHERE participant_id = :participant")
 
 
-class ParticipantGone(LookupError):
-    """No such participant (any more)."""
+class ParticipantGone(LookupError):  # noqa: N818 - a state of the world, as the others of this service
+    """Nobody who could be addressed: unknown, closed or erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,109 +62,92 @@ class Address:
     alias: UUID
 
 
-class Addresses:
-    """Reads and writes the join table under its keys."""
+async def alias_of(session: AsyncSession, participant_id: UUID, audience: str) -> UUID:
+    """The participant's newest alias at `audience`, drawn at the first call. Raises ParticipantGone."""
+    try:
+        return (await aliases_of(session, [participant_id], audience))[participant_id]
+    except KeyError:
+        raise ParticipantGone from None
 
-    def __init__(self, hash_secret: bytes, sealing: SealingKeys) -> None:
-        self._hash_secret = hash_secret
-        self.sealing = sealing
 
-    @classmethod
-    def under(cls, secret: bytes) -> "Addresses":
-        """With keys for hashing and sealing, both made from identity's own secret."""
-        return cls(derive(secret, "alias hashes"), SealingKeys({1: derive(secret, "alias seals")}))
+async def aliases_of(
+    session: AsyncSession, participants: Collection[UUID], audience: str
+) -> dict[UUID, UUID]:
+    """The newest alias of each participant at `audience`, drawn where missing; who left is left out."""
+    found = await _newest(session, participants, audience)
+    missing = [participant for participant in participants if participant not in found]
+    if not missing:
+        return found
+    keys = keys_of(session)
+    drawn = {participant: uuid4() for participant in missing}
+    hashes = {participant: keys.alias_hash(audience, alias) for participant, alias in drawn.items()}
+    await session.execute(
+        GIVE,
+        {
+            "audience": audience,
+            "generation": FIRST_GENERATION,
+            "participants": missing,
+            "sealed": [
+                keys.seal(drawn[participant].bytes, WAY_BACK, _place(participant, audience, FIRST_GENERATION))
+                for participant in missing
+            ],
+            "hashes": [hashes[participant] for participant in missing],
+            "owners": [keys.seal(participant.bytes, OWNER, hashes[participant]) for participant in missing],
+        },
+    )
+    return found | await _newest(session, missing, audience)
 
-    async def alias_of(self, session: AsyncSession, participant_id: UUID, audience: str) -> UUID:
-        """The participant's newest alias at `audience`, drawn at the first call. Raises ParticipantGone."""
-        try:
-            return (await self.aliases_of(session, [participant_id], audience))[participant_id]
-        except KeyError:
-            raise ParticipantGone from None
 
-    async def aliases_of(
-        self, session: AsyncSession, participants: Collection[UUID], audience: str
-    ) -> dict[UUID, UUID]:
-        """The newest alias of each participant at `audience`, drawn where missing; who left is left out."""
-        found = await self._newest(session, participants, audience)
-        missing = [participant for participant in participants if participant not in found]
-        if not missing:
-            return found
-        drawn = {participant: uuid4() for participant in missing}
-        await session.execute(
-            GIVE,
-            {
-                "audience": audience,
-                "generation": FIRST_GENERATION,
-                "participants": list(drawn),
-                "sealed": [
-                    self.sealing.seal(alias.bytes, _way_back(participant, audience, FIRST_GENERATION))
-                    for participant, alias in drawn.items()
-                ],
-                "hashes": [self._hash(audience, alias) for alias in drawn.values()],
-                "owners": [
-                    self.sealing.seal(participant.bytes, _owner(self._hash(audience, alias)))
-                    for participant, alias in drawn.items()
-                ],
-            },
+async def participant_of(session: AsyncSession, audience: str, alias: UUID) -> UUID | None:
+    """Whose alias this is at this audience; None for an alias of another audience or of nobody."""
+    return (await participants_of(session, audience, [alias])).get(alias)
+
+
+async def participants_of(session: AsyncSession, audience: str, aliases: Iterable[UUID]) -> dict[UUID, UUID]:
+    """`participant_of` for many, in one query: aliases that aren't of this audience are left out."""
+    keys = keys_of(session)
+    by_hash = {keys.alias_hash(audience, alias): alias for alias in aliases}
+    rows = await session.execute(OWNERS, {"audience": audience, "hashes": list(by_hash)})
+    return {
+        by_hash[row.alias_hash]: UUID(bytes=keys.open(row.participant_sealed, OWNER, row.alias_hash))
+        for row in rows
+    }
+
+
+async def all_of(session: AsyncSession, participant_id: UUID) -> list[Address]:
+    """Every alias the participant ever had, of all generations."""
+    keys = keys_of(session)
+    rows = await session.execute(ALL_OF, {"participant": participant_id})
+    return [
+        Address(
+            row.audience,
+            row.generation,
+            _open(keys, row.alias_sealed, participant_id, row.audience, row.generation),
         )
-        return found | await self._newest(session, missing, audience)
-
-    async def participant_of(self, session: AsyncSession, audience: str, alias: UUID) -> UUID | None:
-        """Whose alias this is at this audience; None for an alias of another audience or of nobody."""
-        return (await self.participants_of(session, audience, [alias])).get(alias)
-
-    async def participants_of(
-        self, session: AsyncSession, audience: str, aliases: Iterable[UUID]
-    ) -> dict[UUID, UUID]:
-        """`participant_of` for many, in one query: aliases that aren't of this audience are left out."""
-        by_hash = {self._hash(audience, alias): alias for alias in aliases}
-        rows = await session.execute(OWNERS, {"audience": audience, "hashes": list(by_hash)})
-        return {
-            by_hash[row.alias_hash]: UUID(
-                bytes=self.sealing.open(row.participant_sealed, _owner(row.alias_hash))
-            )
-            for row in rows
-        }
-
-    async def all_of(self, session: AsyncSession, participant_id: UUID) -> list[Address]:
-        """Every alias the participant ever had, of all generations."""
-        rows = await session.execute(ALL_OF, {"participant": participant_id})
-        return [
-            Address(
-                row.audience,
-                row.generation,
-                self._open_way_back(row.alias_sealed, participant_id, row.audience, row.generation),
-            )
-            for row in rows
-        ]
-
-    async def forget(self, session: AsyncSession, participant_id: UUID) -> None:
-        """From now on these aliases are nobody's: facts under them are refused."""
-        addresses = await self.all_of(session, participant_id)
-        await session.execute(FORGET, {"hashes": [self._hash(a.audience, a.alias) for a in addresses]})
-        await session.execute(FORGET_WAYS_BACK, {"participant": participant_id})
-
-    async def _newest(
-        self, session: AsyncSession, participants: Collection[UUID], audience: str
-    ) -> dict[UUID, UUID]:
-        rows = await session.execute(NEWEST, {"audience": audience, "participants": list(participants)})
-        return {
-            row.participant_id: self._open_way_back(
-                row.alias_sealed, row.participant_id, audience, row.generation
-            )
-            for row in rows
-        }
-
-    def _open_way_back(self, sealed: bytes, participant: UUID, audience: str, generation: int) -> UUID:
-        return UUID(bytes=self.sealing.open(sealed, _way_back(participant, audience, generation)))
-
-    def _hash(self, audience: str, alias: UUID) -> bytes:
-        return keyed_hash(self._hash_secret, "alias", audience, alias.bytes)
+        for row in rows
+    ]
 
 
-def _way_back(participant: UUID, audience: str, generation: int) -> bytes:
-    return b"|".join((b"alias", participant.bytes, audience.encode(), str(generation).encode()))
+async def forget(session: AsyncSession, participant_id: UUID) -> None:
+    """From now on these aliases are nobody's: facts under them are refused."""
+    keys = keys_of(session)
+    addresses = await all_of(session, participant_id)
+    await session.execute(FORGET, {"hashes": [keys.alias_hash(a.audience, a.alias) for a in addresses]})
+    await session.execute(FORGET_WAYS_BACK, {"participant": participant_id})
 
 
-def _owner(alias_hash: bytes) -> bytes:
-    return b"participant|" + alias_hash
+async def _newest(session: AsyncSession, participants: Collection[UUID], audience: str) -> dict[UUID, UUID]:
+    keys = keys_of(session)
+    rows = await session.execute(NEWEST, {"audience": audience, "participants": list(participants)})
+    return {
+        row.participant_id: _open(keys, row.alias_sealed, row.participant_id, audience, row.generation)
+        for row in rows
+    }
+
+
+def _open(keys: Keys, sealed: bytes, participant: UUID, audience: str, generation: int) -> UUID:
+    return UUID(bytes=keys.open(sealed, WAY_BACK, _place(participant, audience, generation)))
+
+
+def _place(participant: UUID, audience: str, generation: int) -> bytes:
+    return b":".join((participant.bytes, audience.encode(), str(generation).encode()))
