@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.keys import Keys, keys_of
+from shared.keys import keyed_hash
 
 FIRST_GENERATION = 1
 OWNER = "alias-owner"
@@ -32,10 +33,11 @@ GIVE = text(
     " here AS (SELECT p.id AS participant_id FROM participants p JOIN drawn d ON d.participant_id = p.id"
     "   WHERE p.status IN ('active', 'suspended') ORDER BY p.id FOR KEY SHARE OF p),"
     " given AS (INSERT INTO participant_aliases (participant_id, audience, generation, alias_sealed)"
-    "   SELECT participant_id, :audience, :generation, alias_sealed FROM drawn JOIN here USING (participant_id)"
-    "   ORDER BY participant_id ON CONFLICT DO NOTHING RETURNING participant_id)"
+    "   SELECT participant_id, :audience, :generation, alias_sealed"
+    "   FROM drawn JOIN here USING (participant_id) ORDER BY participant_id ON CONFLICT DO NOTHING RETURNING participant_id)"
     " INSERT INTO aliases (alias_hash, audience, generation, participant_sealed)"
-    " SELECT alias_hash, :audience, :generation, participant_sealed FROM drawn JOIN given USING (participant_id)"
+    " SELECT alias_hash, :audience, :generation, participant_sealed"
+    " FROM drawn JOIN given USING (participant_id)"
 )
 OWNERS = text(
     "SELECT alias_hash, participant_sealed FROM aliases"
@@ -80,7 +82,7 @@ async def aliases_of(
         return found
     keys = keys_of(session)
     drawn = {participant: uuid4() for participant in missing}
-    hashes = {participant: keys.alias_hash(audience, alias) for participant, alias in drawn.items()}
+    hashes = {participant: _hash(keys, audience, alias) for participant, alias in drawn.items()}
     await session.execute(
         GIVE,
         {
@@ -106,7 +108,7 @@ async def participant_of(session: AsyncSession, audience: str, alias: UUID) -> U
 async def participants_of(session: AsyncSession, audience: str, aliases: Iterable[UUID]) -> dict[UUID, UUID]:
     """`participant_of` for many, in one query: aliases that aren't of this audience are left out."""
     keys = keys_of(session)
-    by_hash = {keys.alias_hash(audience, alias): alias for alias in aliases}
+    by_hash = {_hash(keys, audience, alias): alias for alias in aliases}
     rows = await session.execute(OWNERS, {"audience": audience, "hashes": list(by_hash)})
     return {
         by_hash[row.alias_hash]: UUID(bytes=keys.open(row.participant_sealed, OWNER, row.alias_hash))
@@ -132,7 +134,7 @@ async def forget(session: AsyncSession, participant_id: UUID) -> None:
     """From now on these aliases are nobody's: facts under them are refused."""
     keys = keys_of(session)
     addresses = await all_of(session, participant_id)
-    await session.execute(FORGET, {"hashes": [keys.alias_hash(a.audience, a.alias) for a in addresses]})
+    await session.execute(FORGET, {"hashes": [_hash(keys, a.audience, a.alias) for a in addresses]})
     await session.execute(FORGET_WAYS_BACK, {"participant": participant_id})
 
 
@@ -143,6 +145,10 @@ async def _newest(session: AsyncSession, participants: Collection[UUID], audienc
         row.participant_id: _open(keys, row.alias_sealed, row.participant_id, audience, row.generation)
         for row in rows
     }
+
+
+def _hash(keys: Keys, audience: str, alias: UUID) -> bytes:
+    return keyed_hash(keys.alias_key, "alias", audience, alias.bytes)
 
 
 def _open(keys: Keys, sealed: bytes, participant: UUID, audience: str, generation: int) -> UUID:
