@@ -37,7 +37,10 @@ class ThreadOpened(State):
 
 
 class PostPublished(State):
-    """A post: an opening or a reply, CommonMark source."""
+    """A post: an opening or a reply, CommonMark source.
+
+    `written` is its first version, which an edit keeps: where the post stands among its thread's.
+    """
 
     type: ClassVar[str] = "peercafe.forum.post.published.v1"
     id: UUID
@@ -45,6 +48,7 @@ class PostPublished(State):
     author_id: UUID
     author_nonce: Nonce = NONCE
     thread_id: UUID
+    written: int | None = None
     opening: bool
     body: str | None = None
     edited: bool = False
