@@ -53,7 +53,11 @@ async def add(
 
 
 async def add_all(
-    session: AsyncSession, topic: Topic, keyed: list[tuple[str | UUID, Payload]], *, at: datetime | None = None
+    session: AsyncSession,
+    topic: Topic,
+    keyed: list[tuple[str | UUID, Payload]],
+    *,
+    at: datetime | None = None,
 ) -> None:
     """`add` for many, in one statement. Raises PayloadRefused."""
     if keyed:

@@ -1,0 +1,174 @@
+"""The one place where Kafka clients are made, with every trap of FIELD-NOTES disarmed.
+
+FastStream only consumes here (`consumer_only`): nothing can be published through it, so no reply, no copied
+correlation id and no half-configured producer exists. What publishes (relay, dead letters) uses
+`make_producer`.
+"""
+
+import ssl
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.structs import ConsumerRecord, TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.security import parse_security
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from shared.settings import KafkaSettings
+
+BATCH = 500  # records; one statement each (FIELD-NOTES, Speed)
+REQUEST_TIMEOUT_MS = 10_000
+LARGEST_BATCH_BYTES = 512 * 1024  # holds a record of 256 KiB; the broker takes 1 MiB
+METADATA_AGE_MS = 30_000  # how soon a pattern finds a new topic
+SESSION_TIMEOUT_MS = 45_000
+REBALANCE_TIMEOUT_MS = 60_000
+WAIT_FOR_RECORDS_MS = 60_000
+
+
+class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """aiokafka's consumer, patient and able to say how it is."""
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """Wait until there are records.
+
+        FastStream sleeps after each empty poll as long as it polled: what came meanwhile would wait too.
+        """
+        while True:
+            records: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await super().getmany(
+                *partitions, timeout_ms=WAIT_FOR_RECORDS_MS, max_records=max_records
+            )
+            if records:
+                return records
+
+    @property
+    def coordinates(self) -> bool:
+        """Whether the task that keeps it in its group lives."""
+        task = self._coordinator._coordination_task
+        return task is None or not task.done()
+
+    @property
+    def lag(self) -> int:
+        """Records that its partitions hold beyond what it has read, as far as it knows."""
+        subscription = self._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return 0
+        states = [subscription.assignment.state_value(one) for one in subscription.assignment.tps]
+        return sum(
+            max(0, state.highwater - state.position)
+            for state in states
+            if state.has_valid_position and state.highwater is not None
+        )
+
+
+class _Broker(KafkaBroker):
+    async def _connect(self) -> Any:
+        await super()._connect()
+        config = self.config.broker_config
+        config.builder = partial(GroupConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
+        return config.builder
+
+
+def security(kafka: KafkaSettings) -> BaseSecurity | None:
+    """TLS and SASL as the settings say."""
+    context = None
+    if kafka.security_protocol in ("SSL", "SASL_SSL"):
+        context = ssl.create_default_context(cafile=kafka.ssl_cafile)
+        if kafka.ssl_certfile is not None:
+            context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile)
+    if not kafka.security_protocol.startswith("SASL"):
+        return BaseSecurity(ssl_context=context) if context else None
+    mechanism = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256, "PLAIN": SASLPlaintext}
+    if kafka.sasl_username is None or kafka.sasl_password is None:
+        raise ValueError("SASL needs sasl_username and sasl_password")
+    return mechanism[kafka.sasl_mechanism](
+        username=kafka.sasl_username,
+        password=kafka.sasl_password.get_secret_value(),
+        ssl_context=context,
+    )
+
+
+def connection(kafka: KafkaSettings) -> dict[str, Any]:
+    """What every aiokafka client needs to reach the region's Kafka."""
+    return {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        **parse_security(security(kafka)),
+    }
+
+
+def make_broker(kafka: KafkaSettings, client_id: str) -> KafkaBroker:
+    """The broker of one service. Subscribers come from `subscribe_state` and `subscribe_facts` only."""
+    return _Broker(
+        kafka.bootstrap_servers,
+        client_id=client_id,
+        security=security(kafka),
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        metadata_max_age_ms=METADATA_AGE_MS,
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        logger=None,
+        apply_types=False,
+        graceful_timeout=15.0,
+    )
+
+
+def subscriber_options(group: str, instance: str) -> dict[str, Any]:
+    """What every subscriber is made with. `instance` is a stable name of this process, or empty."""
+    return {
+        "group_id": group,
+        "group_instance_id": f"{group}.{instance}" if instance else None,
+        "batch": True,
+        "max_records": BATCH,
+        "ack_policy": AckPolicy.NACK_ON_ERROR,
+        "no_reply": True,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": SESSION_TIMEOUT_MS,
+        "rebalance_timeout_ms": REBALANCE_TIMEOUT_MS,
+    }
+
+
+def make_producer(kafka: KafkaSettings, client_id: str) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all replicas; to be started and stopped by the caller."""
+    return AIOKafkaProducer(
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=LARGEST_BATCH_BYTES,
+        metadata_max_age_ms=METADATA_AGE_MS,
+        **connection(kafka),
+    )
+
+
+def make_consumer(kafka: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
+    """A consumer without a group, for reading a topic by partition and offset."""
+    return AIOKafkaConsumer(
+        client_id=client_id, auto_offset_reset="earliest", enable_auto_commit=False, **connection(kafka)
+    )
+
+
+def make_admin(kafka: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
+    """An admin client; to be started and closed by the caller."""
+    return AIOKafkaAdminClient(client_id=client_id, **connection(kafka))
+
+
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """Close a producer without letting it send what it still holds.
+
+    Its `stop` would flush first, and an idempotent producer retries for ever: a record given up could arrive
+    after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections, and what
+    waits fails.
+    """
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+    await producer.client.close()
+    producer._message_accumulator.fail_all(KafkaTimeoutError())
+    await producer.stop()

@@ -1,0 +1,107 @@
+"""From a raw Kafka record to a validated one, or to the reason why it is refused."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from aiokafka.structs import ConsumerRecord
+from pydantic import ValidationError
+
+from shared.bus.records import Received
+from shared.contracts.envelope import Envelope, EnvelopeError
+from shared.contracts.keep_alive import KEEP_ALIVE
+from shared.contracts.payloads.payload import Payload
+from shared.contracts.topics import Topic
+
+Raw: TypeAlias = ConsumerRecord  # keys and values as bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that itself is at fault, and a code that says why without quoting it."""
+
+    record: Raw
+    topic: Topic
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where records of one topic name come from."""
+
+    topic: Topic
+    origin: str | None  # the neighbour whose prefix the name bears
+
+    @property
+    def name(self) -> str:
+        """The topic's name in our region's Kafka."""
+        return self.topic.name if self.origin is None else f"{self.origin}.{self.topic.name}"
+
+
+def read_all(
+    records: Iterable[Raw], sources: Mapping[str, Source]
+) -> tuple[list[Received[Any]], list[Refused]]:
+    """Validate each record by itself. Keep-alives are passed over."""
+    received: list[Received[Any]] = []
+    refused: list[Refused] = []
+    for record in records:
+        source = sources[record.topic]
+        try:
+            valid = read(record, source)
+        except EnvelopeError:
+            refused.append(Refused(record, source.topic, "envelope"))
+        except ValidationError:
+            refused.append(Refused(record, source.topic, "payload"))
+        except _Unreadable as error:
+            refused.append(Refused(record, source.topic, error.code))
+        else:
+            if valid is not None:
+                received.append(valid)
+    return received, refused
+
+
+def read(record: Raw, source: Source) -> Received[Any] | None:
+    """One valid record, or None for a keep-alive.
+
+    Raises EnvelopeError, ValidationError or _Unreadable.
+    """
+    envelope = Envelope.read(_headers(record))
+    if envelope.type == KEEP_ALIVE:
+        return None
+    model: type[Payload] | None = source.topic.payload_of(envelope.type)
+    if model is None:
+        raise _Unreadable("unknown-type")
+    if record.value is None:
+        raise _Unreadable("no-body")
+    return Received(
+        source.topic.name,
+        source.origin,
+        record.partition,
+        record.offset,
+        _key(record),
+        envelope.event_id,
+        envelope.type,
+        envelope.time,
+        model.model_validate_json(record.value),
+        record.value,
+    )
+
+
+class _Unreadable(ValueError):
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _headers(record: Raw) -> dict[str, bytes]:
+    # A null header is left out: only where the envelope needs it is its absence an error.
+    return {name: value for name, value in record.headers if value is not None}
+
+
+def _key(record: Raw) -> str:
+    if record.key is None:
+        raise _Unreadable("no-key")
+    try:
+        return record.key.decode()
+    except UnicodeDecodeError:
+        raise _Unreadable("key") from None

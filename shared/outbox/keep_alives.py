@@ -1,0 +1,37 @@
+"""When which topic gets a keep-alive: daily where members' texts stand, hourly on the switchboard's way.
+
+A Kafka segment rolls only when something is appended, so without them erased texts and handled records would
+stay on the disk of a quiet partition (FIELD-NOTES, Erasing from Kafka).
+"""
+
+import time
+
+from shared.contracts.topics import CATALOGUE, Topic
+from shared.outbox.publisher import Publisher
+
+HOUR, DAY = 3600.0, 86_400.0
+
+
+def interval_of(topic: Topic) -> float | None:
+    """Seconds between two keep-alives, or None where none are needed."""
+    if topic.switchboard:
+        return HOUR
+    return DAY if topic.text else None
+
+
+class KeepAlives:
+    """The keep-alives of one service's topics; the first are due at once: nobody knows when the last were."""
+
+    def __init__(self, service: str, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._due = {
+            topic: 0.0 for topic in CATALOGUE if topic.publisher == service and interval_of(topic) is not None
+        }
+
+    async def send_due(self) -> None:
+        """Publish those that are due. Raises what the publisher raises; the rest is due again."""
+        now = time.monotonic()
+        for topic, due in self._due.items():
+            if due <= now:
+                self._due[topic] = now + (interval_of(topic) or DAY)
+                await self._publisher.keep_alive(topic)

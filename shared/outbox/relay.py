@@ -1,0 +1,159 @@
+"""Publishes a service's outbox: unpublished rows in order, as soon as they are committed (DESIGN §3).
+
+Commit order isn't the order of numbers, so a cursor lives only within one sweep: it ends at the first batch
+that isn't full, and the next one begins at the lowest row again. One relay per service: the advisory lock is
+held by the connection that reads and deletes, so whoever loses the lock can delete nothing any more.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaError
+
+from shared import clock
+from shared.contracts.topics import CATALOGUE, WhenSent
+from shared.outbox.keep_alives import KeepAlives
+from shared.outbox.publisher import Partition, Publisher, Row
+from shared.outbox.wakes import Wakes
+from shared.settings import ServiceSettings
+from shared.telemetry.logging import describe
+
+LOCK = 0x70656572_72656C79  # any constant: each service has a database of its own
+BATCH = 500
+SHORTEST_POLL, LONGEST_POLL = 0.02, 1.0
+RETRY_LOCK = 1.0
+LONGEST_BACK_OFF = 10.0
+DELETED_WHEN_SENT = [topic.name for topic in CATALOGUE if topic.when_sent is WhenSent.DELETE]
+
+READ = """SELECT seq, event_id, topic, key, type, occurred_at, payload
+    FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2"""
+SETTLE = """WITH sent AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) RETURNING *)
+    INSERT INTO outbox_sent (event_id, topic, key, type, occurred_at, payload, position, sent_on)
+    SELECT event_id, topic, key, type, occurred_at, payload, seq, $2::date FROM sent
+    WHERE topic <> ALL($3::text[])"""
+FORGET = "DELETE FROM outbox_sent WHERE sent_on < $1::date"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did. `blocked`: partitions (-1: whole topics) whose rows wait."""
+
+    published: int
+    blocked: frozenset[Partition]
+
+
+class Relay:
+    """One service's relay. `run` it as a task; call `wake` after each commit that may have added rows."""
+
+    def __init__(self, service: str, settings: ServiceSettings) -> None:
+        self._dsn = settings.database_url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://")
+        self._publisher = Publisher(service, settings.kafka)
+        self._keep_alives = KeepAlives(service, self._publisher)
+        self._wakes = Wakes(settings.redis_url.get_secret_value(), settings.redis_prefix)
+        self._failures = 0
+        self._forgot_on: object = None
+        self._log = structlog.get_logger().bind(service=service)
+
+    def wake(self) -> None:
+        """Look for rows now, here or in the process that holds the lock. Never blocks, never raises."""
+        self._wakes.wake()
+
+    @property
+    def failing(self) -> bool:
+        """Whether rows wait because the last attempt failed."""
+        return self._failures > 0
+
+    async def run(self) -> None:
+        """Publish for ever; ends only by cancellation. Rows sent but not yet deleted then go out twice."""
+        try:
+            while True:
+                try:
+                    await self._hold_the_lock()
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    self._failures += 1
+                    seconds = self._back_off()
+                    self._log.error("the relay lost its database", seconds=seconds, **describe(error))
+                    await asyncio.sleep(seconds)
+        finally:
+            await self._wakes.close()
+
+    async def _hold_the_lock(self) -> None:
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=5,
+            command_timeout=30,
+            server_settings={
+                "application_name": "relay",
+                "timezone": "UTC",
+                # A machine that vanished must lose the lock: its silent connection ends after half a minute.
+                "tcp_keepalives_idle": "15",
+                "tcp_keepalives_interval": "5",
+                "tcp_keepalives_count": "3",
+            },
+        )
+        try:
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                await asyncio.sleep(RETRY_LOCK)
+            await self._wakes.listen()
+            try:
+                await self._publish_while_locked(connection)
+            finally:
+                # Before the lock goes: nothing may arrive from here once another relay publishes.
+                await self._publisher.abandon()
+                await self._wakes.stop_listening()
+        finally:
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=5)
+
+    async def _publish_while_locked(self, connection: Any) -> None:
+        pause = SHORTEST_POLL
+        while True:
+            self._wakes.clear()
+            swept = await self.sweep(connection)
+            if swept.blocked:
+                self._failures += 1
+                await asyncio.sleep(self._back_off())
+                continue
+            self._failures = 0
+            pause = SHORTEST_POLL if swept.published else min(pause * 2, LONGEST_POLL)
+            if not swept.published:
+                await self._keep_house(connection)
+            if await self._wakes.wait(pause):
+                pause = SHORTEST_POLL
+
+    async def sweep(self, connection: Any) -> Swept:
+        """Publish from the lowest row on, reading the next batch while one is sent, until one isn't full."""
+        published, blocked = 0, set[Partition]()
+        rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH)
+        while rows:
+            sending = asyncio.create_task(self._publisher.publish(rows, blocked))
+            try:
+                following = await connection.fetch(READ, rows[-1]["seq"], BATCH) if len(rows) == BATCH else []
+                acknowledged = await sending
+            finally:
+                sending.cancel()
+            if acknowledged:
+                await connection.execute(SETTLE, acknowledged, clock.today(), DELETED_WHEN_SENT)
+            published += len(acknowledged)
+            rows = following
+        return Swept(published, frozenset(blocked))
+
+    async def _keep_house(self, connection: Any) -> None:
+        try:
+            await self._keep_alives.send_due()
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._log.error("a keep-alive couldn't be published", **describe(error))
+        today = clock.today()
+        if self._forgot_on != today:
+            # "24 hours" is until the end of the next day: a row keeps a date, no time.
+            await connection.execute(FORGET, today - timedelta(days=1))
+            self._forgot_on = today
+
+    def _back_off(self) -> float:
+        return float(min(0.1 * 2 ** min(self._failures, 20), LONGEST_BACK_OFF))
