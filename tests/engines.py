@@ -203,7 +203,7 @@ class Engines:
                 "-@admin",
                 "-@dangerous",
             ]
-            client.execute_command("ACL", "SETUSER", service, *rules, "+info")
+            client.execute_command("ACL", "SETUSER", service, *rules, "+info")  # type: ignore[no-untyped-call]
         host = self._redis.rpartition("@")[2].removeprefix("redis://")
         return f"redis://{service}:{PASSWORD}@{host}"
 
@@ -237,9 +237,10 @@ class Engines:
         if not self._topics_applied:
             from deploy.kafka.topics import apply
             from shared.contracts.topics import CATALOGUE
+            from shared.settings import KafkaSettings
 
             bootstrap = await asyncio.to_thread(lambda: self.kafka)
-            await apply(bootstrap, CATALOGUE)
+            await apply(KafkaSettings(bootstrap_servers=bootstrap), CATALOGUE)
             self._topics_applied = True
 
     async def fresh_kafka_topics(self) -> None:

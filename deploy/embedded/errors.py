@@ -23,3 +23,7 @@ class EngineFailed(StartFailure):
 
 class MigrationHalfFinished(StartFailure):
     """A database is in a state that no known revision explains."""
+
+
+class Interrupted(StartFailure):
+    """Somebody stopped the region while it was starting."""

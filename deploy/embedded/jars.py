@@ -49,7 +49,8 @@ def listed() -> list[Jar]:
     for line in LIST.read_text().splitlines():
         if line and not line.startswith("#"):
             coordinates, digest = line.split(" sha256:")
-            jars.append(Jar(*coordinates.split(":"), digest))
+            group, artifact, version = coordinates.split(":")
+            jars.append(Jar(group, artifact, version, digest))
     return jars
 
 
@@ -62,24 +63,22 @@ def cache() -> Path:
 def fetch(advance: Callable[[int, int], None] = lambda _done, _all: None) -> list[Path]:
     """Make sure that every jar is in the cache, unchanged; returns their paths.
 
-    `advance` is told after each jar how many are there, of how many.
+    `advance` is told after each jar how many are there, of how many; what it raises ends the fetching.
     Raises JarsNotFetched or DiskFull.
     """
     jars = listed()
     folder = cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(8) as pool:
-            missing = [
-                jar
-                for jar, there in zip(
-                    jars, pool.map(lambda jar: jar.is_whole(folder / jar.filename), jars), strict=True
-                )
-                if not there
-            ]
+        pool = ThreadPoolExecutor(8)
+        try:
+            there = list(pool.map(lambda jar: jar.is_whole(folder / jar.filename), jars))
+            missing = [jar for jar, whole in zip(jars, there, strict=True) if not whole]
             advance(len(jars) - len(missing), len(jars))
             for number, _ in enumerate(pool.map(lambda jar: _fetch_one(jar, folder), missing), 1):
                 advance(len(jars) - len(missing) + number, len(jars))
+        finally:
+            pool.shutdown(cancel_futures=True)
     except OSError as error:
         if error.errno in NO_ROOM:
             raise DiskFull(disk_full_sentence(folder)) from error

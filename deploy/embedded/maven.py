@@ -6,7 +6,7 @@ certificates come from the environment, as `requests` reads it.
 
 import os
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from jgo.constants import MAVEN_CENTRAL_URL
 
@@ -21,8 +21,8 @@ def repository() -> str:
 
 def _mirror(settings: Path) -> str | None:
     try:
-        tree = ElementTree.fromstring(settings.read_text())  # the user's own file
-    except (OSError, ElementTree.ParseError):
+        tree = ET.fromstring(settings.read_text())  # noqa: S314  the user's own file
+    except (OSError, ET.ParseError):
         return None
     for mirror in tree.iter():
         if mirror.tag.rpartition("}")[2] != "mirror":

@@ -126,7 +126,13 @@ class Postgres:
             if not self.durable:
                 settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
             options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-            command = [*self.way.prefix, self.way.binaries / "postgres", "-D", self.way.data, *options]
+            command: list[str | Path] = [
+                *self.way.prefix,
+                self.way.binaries / "postgres",
+                "-D",
+                self.way.data,
+                *options,
+            ]
             self.engine.spawn(command, cwd=self.way.data, env={"LC_ALL": "C"}, uid=self.way.uid)
             try:
                 self.engine.wait_until(self._answers, seconds=60)

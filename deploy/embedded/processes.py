@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.embedded.errors import DiskFull, EngineFailed
+from deploy.embedded.errors import DiskFull, EngineFailed, Interrupted
 
 FULL_DISK = ("No space left on device", "Disk quota exceeded", "File too large")
 
@@ -46,6 +46,7 @@ class Register:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.stopping = threading.Event()  # set: nothing is started any more, and nobody waits for an engine
         self._lock = threading.Lock()
 
     def read(self) -> list[Known]:
@@ -114,7 +115,11 @@ class Engine:
         env: Mapping[str, str] | None = None,
         uid: int | None = None,
     ) -> None:
-        """Start the engine in a session of its own; its output goes to its log, from the beginning."""
+        """Start the engine in a session of its own; its output goes to its log, from the beginning.
+
+        Raises Interrupted when the region is being stopped.
+        """
+        self._go_on()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -140,15 +145,20 @@ class Engine:
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Wait for the engine to answer.
 
-        Raises DiskFull or EngineFailed when it ends before, or doesn't answer in time.
+        Raises DiskFull or EngineFailed when it ends before, or doesn't answer in time; Interrupted.
         """
         deadline = time.monotonic() + seconds
         while not ready():
+            self._go_on()
             if not self.running:
                 raise self.failure("ended while starting")
             if time.monotonic() > deadline:
                 raise self.failure(f"did not answer within {seconds:.0f} seconds")
             time.sleep(0.03)
+
+    def _go_on(self) -> None:
+        if self.register.stopping.is_set():
+            raise Interrupted
 
     def failure(self, what: str) -> EngineFailed | DiskFull:
         """The sentence for an engine that didn't come up, by what stands at the end of its log."""

@@ -36,7 +36,7 @@ class Way:
         Raises EngineFailed with the output's last line.
         """
         done = subprocess.run(
-            [*self.prefix, *map(os.fspath, command)],
+            [*self.prefix, *(os.fspath(part) for part in command)],
             cwd=cwd,
             env={**os.environ, **(env or {})},
             user=self.uid,

@@ -69,7 +69,12 @@ class Gateway:
     def _route(self, scope: Scope) -> tuple[ASGIApp, Scope]:
         path: str = scope["path"]
         # No client address, no extensions that could carry one: they end at the edge.
-        passed: dict[str, Any] = {**scope, "headers": passed_on(scope["headers"]), "client": None, "state": {}}
+        passed: dict[str, Any] = {
+            **scope,
+            "headers": passed_on(scope["headers"]),
+            "client": None,
+            "state": {},
+        }
         match = _API.match(path)
         if match is None or path == _WEB_DOCS or path.startswith(_WEB_DOCS + "/"):
             return self.web or self._fallback, passed
@@ -115,5 +120,3 @@ async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1000})
-
-

@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.new_partitions import NewPartitions
 from aiokafka.errors import KafkaError, for_code
 
+from shared.bus.broker import make_admin
 from shared.contracts.topics import Topic
 from shared.settings import KafkaSettings
 
@@ -29,7 +30,7 @@ class Applied:
 
 
 async def apply(
-    kafka: KafkaSettings | str, catalogue: Iterable[Topic], *, replication: int = 1, patience: float = 60
+    kafka: KafkaSettings, catalogue: Iterable[Topic], *, replication: int = 1, patience: float = 60
 ) -> Applied:
     """Create what is missing, add partitions that are too few, set configs that differ; harmless when repeated.
 
@@ -39,7 +40,7 @@ async def apply(
     deadline = time.monotonic() + patience
     topics = list(catalogue)
     while True:
-        admin = AIOKafkaAdminClient(**connection(kafka), request_timeout_ms=15_000)
+        admin = make_admin(kafka, "peercafe-topics")
         try:
             await admin.start()
             return await _apply(admin, topics, replication)
@@ -49,31 +50,6 @@ async def apply(
             await asyncio.sleep(0.2)
         finally:
             await admin.close()
-
-
-def connection(kafka: KafkaSettings | str) -> dict[str, object]:
-    """What any aiokafka client needs to reach the cluster."""
-    if isinstance(kafka, str):
-        return {"bootstrap_servers": kafka}
-    options: dict[str, object] = {
-        "bootstrap_servers": kafka.bootstrap_servers,
-        "security_protocol": kafka.security_protocol,
-    }
-    if kafka.security_protocol.endswith("SSL"):
-        from aiokafka.helpers import create_ssl_context
-
-        options["ssl_context"] = create_ssl_context(
-            cafile=kafka.ssl_cafile and str(kafka.ssl_cafile),
-            certfile=kafka.ssl_certfile and str(kafka.ssl_certfile),
-            keyfile=kafka.ssl_keyfile and str(kafka.ssl_keyfile),
-        )
-    if kafka.security_protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": kafka.sasl_username,
-            "sasl_plain_password": kafka.sasl_password and kafka.sasl_password.get_secret_value(),
-        }
-    return options
 
 
 async def _apply(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> Applied:

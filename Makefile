@@ -1,0 +1,41 @@
+# Peercafe: `make run` starts a region, `make test` runs every test, `make check` reads the code, `make clean` removes
+# what the three made. Paths with spaces work: nothing here depends on where the checkout lies.
+PORT ?= 8080
+DATA ?= .peercafe
+ENGINES ?=
+TESTS ?=
+
+export PORT DATA
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check clean setup setup-dev
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
+
+run: setup ## Start a region (PORT, DATA)
+	@exec .venv/bin/peercafe serve all --port "$$PORT" --data "$$DATA"
+
+test: setup-dev ## Run all tests (ENGINES=docker|embedded, TESTS=paths)
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(TESTS)
+
+check: setup-dev ## Format, rules, types, layers
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+clean: ## Remove what was built; DATA stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: .venv/locked-run
+
+setup-dev: .venv/locked-dev
+
+# The environment is made anew from the lock, and only when the lock has changed.
+.venv/locked-run: requirements/run.txt pyproject.toml deploy/setup.sh
+	@sh deploy/setup.sh run
+
+.venv/locked-dev: requirements/dev.txt requirements/run.txt pyproject.toml deploy/setup.sh
+	@sh deploy/setup.sh dev

@@ -1,0 +1,215 @@
+"""`peercafe`: everything an operator or developer does with a region.
+
+Imports are lazy: each command loads only what it needs.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.command import options
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+dlq = typer.Typer(no_args_is_help=True, help="Records that a consumer could not take.")
+community = typer.Typer(no_args_is_help=True, help="Communities of a region.")
+study = typer.Typer(no_args_is_help=True, help="Studies: approved by an operator, never by the analyst.")
+topics = typer.Typer(no_args_is_help=True, help="Kafka's topics.")
+replay = typer.Typer(no_args_is_help=True, help="Play through the public HTTP API what happened elsewhere.")
+for name, commands in {
+    "community": community,
+    "dlq": dlq,
+    "replay": replay,
+    "study": study,
+    "topics": topics,
+}.items():
+    app.add_typer(commands, name=name)
+
+Data = Annotated[Path, typer.Option("--data", envvar="DATA", help="The embedded region's data folder.")]
+GatewayUrl = Annotated[str | None, typer.Option("--gateway", help="A region's gateway, instead of --data.")]
+Invitation = Annotated[
+    str | None, typer.Option("--invitation", help="An operator's invitation code, with --gateway.")
+]
+DATA = Path(".peercafe")
+
+
+@app.command()
+def serve(
+    what: Annotated[str, typer.Argument(help="all, or one service")],
+    data: Data = DATA,
+    port: Annotated[int, typer.Option(envvar="PORT")] = 8080,
+    address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    region_file: Annotated[Path | None, typer.Option(help="Facts of the region (TOML).")] = None,
+) -> None:
+    """Run a whole region here (`all`), or one service as the environment says."""
+    from deploy.command import serving
+
+    if what == "all":
+        serving.serve_all(data, region_file or serving.NORTH, port=port, address=address)
+    else:
+        serving.serve_one(what, port=port, address=address)
+
+
+@app.command()
+def engines(data: Data = DATA) -> None:
+    """Print where the embedded region's engines are, as JSON with plain DSNs."""
+    import json
+
+    typer.echo(json.dumps(options.running_region(data), indent=2))
+
+
+@app.command()
+def migrate(service: Annotated[str | None, typer.Argument(help="One service; else all.")] = None) -> None:
+    """Bring databases to the newest revision, as the environment's settings say."""
+    from deploy.command import serving
+
+    serving.migrate(service)
+
+
+@topics.command("apply")
+def topics_apply(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()] = None) -> None:
+    """Make Kafka's topics what the catalogue says."""
+    from deploy.command import serving
+
+    serving.apply_topics(bootstrap or str(options.running_region(data)["kafka"]))
+
+
+@community.command("add")
+def community_add(
+    community_name: Annotated[str, typer.Argument(metavar="NAME")],
+    area: Annotated[str, typer.Option(help="Where it is, in words.")],
+    data: Data = DATA,
+    gateway: GatewayUrl = None,
+    invitation: Invitation = None,
+) -> None:
+    """Make a community and print its id."""
+    from deploy.command.operators import operator
+
+    with operator(data, gateway, invitation) as by:
+        typer.echo(by.add_community(community_name, area))
+
+
+@app.command()
+def invite(
+    role: Annotated[str, typer.Option(help="member, consultant, provider, analyst or operator")],
+    community: Annotated[list[str] | None, typer.Option(help="Name or id; several for a consultant.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=50)] = 1,
+    days: Annotated[int, typer.Option(min=1, max=60, help="How long they are open.")] = 14,
+    data: Data = DATA,
+    gateway: GatewayUrl = None,
+    invitation: Invitation = None,
+) -> None:
+    """Print one-time invitation codes."""
+    from deploy.command.operators import operator
+
+    with operator(data, gateway, invitation) as by:
+        for code in by.invite(role, community or [], count=count, days=days):
+            typer.echo(code)
+
+
+@study.command("add")
+def study_add(
+    study_id: Annotated[str, typer.Argument(metavar="STUDY", help="Id of a study that an analyst proposed.")],
+    data: Data = DATA,
+    gateway: GatewayUrl = None,
+    invitation: Invitation = None,
+) -> None:
+    """Approve a study that an analyst proposed; it is open from then on."""
+    from deploy.command.operators import operator
+
+    with operator(data, gateway, invitation) as by:
+        typer.echo(by.approve_study(study_id))
+
+
+@study.command("close")
+def study_close(
+    study_id: Annotated[str, typer.Argument(metavar="STUDY")],
+    data: Data = DATA,
+    gateway: GatewayUrl = None,
+    invitation: Invitation = None,
+) -> None:
+    """Close a study; what may be published is then made, once."""
+    from deploy.command.operators import operator
+
+    with operator(data, gateway, invitation) as by:
+        typer.echo(by.close_study(study_id))
+
+
+@replay.command("study")
+def replay_study(
+    data: Data = DATA,
+    gateway: GatewayUrl = None,
+    invitation: Invitation = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Play the study and print its figures."""
+    from deploy.command import replaying
+
+    sys.exit(replaying.study(data, gateway, invitation, as_json=as_json))
+
+
+@replay.command("threads")
+def replay_threads(
+    file: Annotated[Path, typer.Argument(help="NDJSON of threads with replies.")],
+    data: Data = DATA,
+    gateway: GatewayUrl = None,
+    invitation: Invitation = None,
+) -> None:
+    """Load threads and replies through the API, as invited members of a community of their own."""
+    from deploy.command import replaying
+
+    sys.exit(replaying.threads(file, data, gateway, invitation))
+
+
+@app.command()
+def stream(
+    what: Annotated[str, typer.Argument(metavar="summary|STUDY")],
+    data: Data = DATA,
+    bootstrap: Annotated[str | None, typer.Option()] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on after the present end.")] = False,
+) -> None:
+    """Print an analyst's event stream as NDJSON."""
+    from deploy.command import streams
+
+    streams.print_stream(what, bootstrap or str(options.running_region(data)["kafka"]), follow=follow)
+
+
+@dlq.command("list")
+def dlq_list(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()] = None) -> None:
+    """How many dead letters each service has."""
+    from deploy.command import dead_letters
+
+    dead_letters.list_all(bootstrap or str(options.running_region(data)["kafka"]))
+
+
+@dlq.command("show")
+def dlq_show(
+    queue: Annotated[str, typer.Argument(help="forum, identity.forum, …")],
+    data: Data = DATA,
+    bootstrap: Annotated[str | None, typer.Option()] = None,
+) -> None:
+    """The dead letters of one service: where each record stands and what was wrong with it."""
+    from deploy.command import dead_letters
+
+    dead_letters.show(queue, bootstrap or str(options.running_region(data)["kafka"]))
+
+
+@dlq.command("replay")
+def dlq_replay(
+    queue: Annotated[str, typer.Argument(help="forum, identity.forum, …")],
+    data: Data = DATA,
+) -> None:
+    """Hand the records to their consumer's own handler again; publishes nothing."""
+    from deploy.command import dead_letters
+
+    dead_letters.replay(queue, data)
+
+
+def main() -> Any:
+    """The console script."""
+    return app()
+
+
+if __name__ == "__main__":
+    main()

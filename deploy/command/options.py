@@ -1,0 +1,23 @@
+"""What several commands need: the running region, and errors as one sentence."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+def fail(sentence: str) -> NoReturn:
+    """One sentence for the person at the terminal, exit status 1."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, style="red", markup=False)
+    sys.exit(1)
+
+
+def running_region(data: Path) -> dict[str, Any]:
+    """What `engines.json` of the region under `data` says; ends the command when none runs there."""
+    try:
+        found: dict[str, Any] = json.loads((data / "engines.json").read_text())
+    except FileNotFoundError:
+        fail(f"No region is running on {data}; start one with `make run`, or name its folder with --data.")
+    return found

@@ -1,0 +1,73 @@
+"""`serve`, `migrate`, `topics apply`."""
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import Any
+
+from deploy.command.options import fail
+
+REGIONS = Path(__file__).parents[1] / "regions"
+NORTH = REGIONS / "north.toml"
+WITH_DATABASE = ("identity", "forum", "events", "notifications", "analytics")
+SERVICES = (*WITH_DATABASE, "web")
+
+
+def serve_all(data: Path, region_file: Path, *, port: int, address: str) -> None:
+    """A whole region in this process, until it is told to stop."""
+    import uvloop
+
+    from deploy.embedded.errors import StartFailure
+    from deploy.embedded.region import Region
+
+    try:
+        uvloop.run(Region(data=data, region_file=region_file.absolute(), port=port, address=address).run())
+    except StartFailure as failure:
+        fail(str(failure))
+
+
+def serve_one(name: str, *, port: int, address: str) -> None:
+    """One service, its settings from the environment: what a container runs."""
+    import uvicorn
+
+    from shared.telemetry import logging
+
+    logging.configure(name)
+    app = importlib.import_module(f"services.{_known(name)}.app").create_app(_settings(name))
+    uvicorn.run(
+        app, host=address, port=port, access_log=False, log_config=None, proxy_headers=False, server_header=False
+    )
+
+
+def migrate(name: str | None) -> None:
+    """One service's database, or all."""
+    from shared.database.migrations import HalfFinishedMigration
+    from shared.database.migrations import migrate as to_newest
+
+    for service in [_known(name)] if name else WITH_DATABASE:
+        try:
+            asyncio.run(to_newest(_settings(service).database_url.get_secret_value(), service))
+        except HalfFinishedMigration as error:
+            fail(str(error))
+
+
+def apply_topics(bootstrap: str) -> None:
+    """Tell what was made, widened and configured."""
+    import typer
+
+    from deploy.kafka.topics import apply
+    from shared.contracts.topics import CATALOGUE
+    from shared.settings import KafkaSettings
+
+    done = asyncio.run(apply(KafkaSettings(bootstrap_servers=bootstrap), CATALOGUE))
+    typer.echo(f"made {len(done.made)}, widened {len(done.widened)}, configured {len(done.configured)}")
+
+
+def _known(name: str) -> str:
+    if name not in SERVICES:
+        fail(f"There is no service {name!r}; there are {', '.join(SERVICES)}.")
+    return name
+
+
+def _settings(name: str) -> Any:
+    return importlib.import_module(f"services.{name}.settings").Settings()

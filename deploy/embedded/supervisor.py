@@ -1,0 +1,194 @@
+"""Starts a region's engines, watches over them, ends them in the right order.
+
+What was left over after a `kill -9` is found by pid and start time and ended first. A second start on the same data
+while one runs is refused.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from deploy.embedded import jars
+from deploy.embedded.errors import DiskFull, Interrupted, StartFailure
+from deploy.embedded.kafka import Kafka
+from deploy.embedded.postgres import Dsn, Postgres
+from deploy.embedded.processes import Register, disk_full_sentence
+from deploy.embedded.redis import Redis
+from deploy.embedded.secrets import SERVICES, Secrets, of_region
+
+Tell = Callable[[str], None]
+_log = structlog.get_logger()
+
+LOOK_SECONDS = 0.5
+NO_ROOM = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
+
+
+class AlreadyRunning(StartFailure):
+    """Somebody runs this region already."""
+
+
+class Supervisor:
+    """The engines of one region, with their data under `data`."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.absolute()
+        self.register = Register(self.data / "processes.json")
+        self.postgres: dict[str, Postgres] = {}
+        self.redis: Redis | None = None
+        self.kafka: Kafka | None = None
+        self._lock: IO[str] | None = None
+        self._changing = threading.Lock()  # an engine is being started again, or all are being stopped
+
+    def prepare(self) -> list[str]:
+        """Take the data folder for ourselves and end what a killed start left over; returns the names of those.
+
+        Raises AlreadyRunning or DiskFull.
+        """
+        try:
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (self.data / "lock").open("a")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"This region is already running on {self.data}; stop that one first."
+            ) from None
+        except OSError as error:
+            raise _about(error, self.data) from error
+        try:
+            left = self.register.stop_left_overs()
+            self.secrets: Secrets = of_region(self.data)
+        except OSError as error:
+            raise _about(error, self.data) from error
+        return left
+
+    def start(self, tell: Tell, fetched: Callable[[int, int], None]) -> None:
+        """Fetch the jars if needed and start everything, engines beside each other.
+
+        `tell` gets a line for each engine that answers, `fetched` how many jars are there.
+        Raises StartFailure; what had started is then left for `stop`.
+        """
+        self.postgres = {
+            name: Postgres(
+                name, home=self.data, register=self.register, password=self.secrets.superuser[name]
+            )
+            for name in SERVICES
+        }
+        redis = self.redis = Redis(
+            home=self.data,
+            register=self.register,
+            users=self.secrets.redis,
+            password=self.secrets.redis_administrator,
+        )
+        kafka = self.kafka = Kafka(home=self.data, register=self.register, jars=[])
+
+        def fetched_one(done: int, of: int) -> None:
+            if self.register.stopping.is_set():
+                raise Interrupted
+            fetched(done, of)
+
+        def start_kafka() -> None:
+            kafka.jars = jars.fetch(fetched_one)
+            kafka.start()
+            tell("Kafka")
+
+        def start_redis() -> None:
+            redis.start()
+            tell("Redis")
+
+        def start_postgres(name: str) -> None:
+            self.postgres[name].start()
+            self.postgres[name].set_up(name, self.secrets.database[name])
+            tell(f"PostgreSQL for {name}")
+
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                begun = [pool.submit(start_kafka), pool.submit(start_redis)]
+                begun += [pool.submit(start_postgres, name) for name in SERVICES]
+            for future in begun:
+                future.result()
+        except OSError as error:
+            raise _about(error, self.data) from error
+
+    def running(self) -> tuple[Redis, Kafka]:
+        """Redis and Kafka, once started."""
+        assert self.redis is not None
+        assert self.kafka is not None
+        return self.redis, self.kafka
+
+    def dsn(self, service: str) -> Dsn:
+        """The service's own database."""
+        return Dsn(service, self.secrets.database[service], self.postgres[service].port, service)
+
+    def publish(self, gateway: str) -> None:
+        """Write `engines.json`, which `peercafe engines` prints; readable by the owner only."""
+        redis, kafka = self.running()
+        path = self.data / "engines.json"
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(
+                {
+                    "postgres": {name: self.dsn(name).plain for name in SERVICES},
+                    "redis": redis.url(),
+                    "kafka": kafka.bootstrap,
+                    "gateway": gateway,
+                },
+                file,
+            )
+
+    async def watch(self) -> None:
+        """Start again, on its old port, whatever engine ended by itself; until cancelled."""
+        engines: list[Postgres | Redis | Kafka] = [*self.postgres.values(), *self.running()]
+        failures = 0
+        while True:
+            await asyncio.sleep(min(LOOK_SECONDS * 2**failures, 30))
+            for one in engines:
+                if one.engine.running:
+                    continue
+                _log.warning("engine_ended_and_is_started_again", service=one.engine.name)
+                try:
+                    await asyncio.to_thread(self._start_again, one)
+                    failures = 0
+                except StartFailure as error:
+                    failures += 1
+                    _log.error("engine_does_not_start", service=one.engine.name, error=type(error).__name__)
+
+    def _start_again(self, one: Postgres | Redis | Kafka) -> None:
+        with self._changing:
+            one.start()
+
+    def interrupt(self) -> None:
+        """Let a start that is under way end soon, with Interrupted."""
+        self.register.stopping.set()
+
+    def stop(self, tell: Tell = lambda _line: None) -> None:
+        """End Kafka, then Redis, then PostgreSQL; harmless when some never started."""
+        self.interrupt()
+        with self._changing:
+            for name, one in (("Kafka", self.kafka), ("Redis", self.redis)):
+                if one is not None:
+                    one.stop()
+                    tell(name)
+            with ThreadPoolExecutor(len(SERVICES)) as pool:
+                list(pool.map(lambda cluster: cluster.stop(), self.postgres.values()))
+            if self.postgres:
+                tell("PostgreSQL")
+        (self.data / "engines.json").unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Give the data folder free for the next start."""
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _about(error: OSError, path: Path) -> StartFailure:
+    if error.errno in NO_ROOM:
+        return DiskFull(disk_full_sentence(path / "x"))
+    return StartFailure(f"The data folder {path} can't be used: {error.strerror or error}.")
