@@ -1,0 +1,1 @@
+"""Communities and gatherings: cafés, answers, check-ins. Everything here stays in its region."""

@@ -1,0 +1,1 @@
+"""Communities, gatherings, answers and guests, with the changes they allow."""

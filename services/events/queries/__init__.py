@@ -1,0 +1,1 @@
+"""Reads: plain SQL, shaped for whoever asks. Nothing here writes."""

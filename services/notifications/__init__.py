@@ -1,0 +1,1 @@
+"""What is new for whom, by category: one flag, without a count or a time."""

@@ -1,0 +1,85 @@
+"""Notifications' composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from redis.asyncio import Redis
+
+from services.notifications import consumers, http
+from services.notifications.http import Service
+from services.notifications.settings import Settings
+from shared.api import callers, problems, transactions
+from shared.api.limits import Limiter
+from shared.auth import FetchKeys, TokenVerifier, fetch_from
+from shared.bus.broker import make_broker
+from shared.bus.bus import Bus
+from shared.bus.facts import forget_old
+from shared.database.engine import make_engine, make_sessions
+from shared.due import run_every
+
+
+def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastAPI:
+    """The service as an ASGI application. `fetch_keys` replaces asking identity for its public keys (tests)."""
+    secret = settings.secret.get_secret_value().encode()
+    engine = make_engine(
+        settings.database_url.get_secret_value(), pool=settings.database_pool, application="notifications"
+    )
+    sessions = make_sessions(engine)
+    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    bus = Bus(make_broker(settings.kafka, "notifications"), sessions, "notifications", settings)
+    consumers.subscribe(bus)
+
+    async def tidy() -> None:
+        async with sessions() as session, session.begin():
+            await forget_old(session)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
+            ends.push_async_callback(engine.dispose)
+            ends.push_async_callback(redis.aclose)
+            _background(ends, run_every(settings.tidy_every_s, tidy, name="tidying"))
+            await bus.start()
+            ends.push_async_callback(bus.stop)
+            yield
+
+    app = FastAPI(
+        title="Peercafe notifications", version="1", lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.service = Service(settings, Limiter(redis, settings.redis_prefix, secret))
+    problems.install(app)
+    transactions.install(app, sessions)
+    callers.install(
+        app,
+        TokenVerifier(
+            fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="notifications"
+        ),
+    )
+    app.include_router(http.router)
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> JSONResponse:
+        is_live = bus.health().live
+        return JSONResponse({"live": is_live}, 200 if is_live else 503)
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        is_ready = bus.health().ready
+        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+    return app
+
+
+def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    ends.push_async_callback(stop)

@@ -1,0 +1,68 @@
+"""What waits for the caller. Reading leaves nothing behind."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from services.notifications import flags
+from services.notifications.settings import Settings
+from shared.api.callers import Caller, requires
+from shared.api.limits import Limiter
+from shared.api.problems import Problem
+from shared.api.transactions import Session
+
+router = APIRouter()
+
+
+class NoLongerHere(Problem):
+    status = 403
+    type = "no-longer-here"
+    title = "This account has been closed."
+
+
+class Waiting(BaseModel):
+    """Categories of which something is new; where it is, is said there."""
+
+    categories: list[str]
+
+
+class Export(BaseModel):
+    """All that notifications keeps about one person."""
+
+    waiting: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What routes know of the service they belong to."""
+
+    settings: Settings
+    limiter: Limiter
+
+
+async def _reader(
+    request: Request, session: Session, caller: Annotated[Caller, Depends(requires("member", "consultant"))]
+) -> UUID:
+    service: Service = request.app.state.service
+    await service.limiter.take("reads", caller.alias, service.settings.reads)
+    if await flags.has_left(session, caller.alias):
+        raise NoLongerHere()
+    return caller.alias
+
+
+Reader = Annotated[UUID, Depends(_reader)]
+
+
+@router.get("/waiting")
+async def waiting(session: Session, alias: Reader) -> Waiting:
+    """The categories of which something is new."""
+    return Waiting(categories=await flags.waiting(session, alias))
+
+
+@router.get("/export")
+async def export(session: Session, alias: Reader) -> Export:
+    """Everything that this service keeps about the caller."""
+    return Export(waiting=await flags.waiting(session, alias))
