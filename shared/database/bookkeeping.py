@@ -4,7 +4,7 @@ They keep dates, never clock times: inbox and idempotency rows of events or noti
 when a member did something (DESIGN §1). Outbox rows bear the time their topic allows.
 """
 
-from alembic.operations import Operations
+from typing import Any, Protocol
 
 STATEMENTS = (
     """CREATE TABLE outbox (
@@ -55,13 +55,19 @@ STATEMENTS = (
 )
 
 
-def create(op: Operations) -> None:
+class Executes(Protocol):
+    """What is needed of `alembic.op`."""
+
+    def execute(self, sqltext: str) -> Any: ...
+
+
+def create(op: Executes) -> None:
     """Called by each service's first migration."""
     for statement in STATEMENTS:
         op.execute(statement)
 
 
-def drop(op: Operations) -> None:
+def drop(op: Executes) -> None:
     """The reverse, for a downgrade."""
     for table in ("security_log", "idempotency", "inbox", "outbox_sent", "outbox"):
         op.execute(f"DROP TABLE {table}")
