@@ -59,7 +59,9 @@ def write(results: list[Result], console: Console) -> None:
 
 def picture(latencies: dict[str, list[float]]) -> str:
     """Each label's p50, p90 and p99 (seconds in, milliseconds drawn) as one bar of three shades, SVG."""
-    points = {label: [_quantile(values, q) * 1000 for q in (0.5, 0.9, 0.99)] for label, values in latencies.items()}
+    points = {
+        label: [_quantile(values, q) * 1000 for q in (0.5, 0.9, 0.99)] for label, values in latencies.items()
+    }
     scale = (WIDTH - LEFT - 90) / max(p[-1] for p in points.values())
     height = ROW * (len(points) + 2)
     parts = [
@@ -71,7 +73,9 @@ def picture(latencies: dict[str, list[float]]) -> str:
         y = row * ROW + 4
         parts.append(f'<text x="10" y="{y + 14}" fill="#22302f">{label}</text>')
         for value, colour in ((p99, "#cfe3e0"), (p90, "#7fb5af"), (p50, "#1c5f5a")):
-            parts.append(f'<rect x="{LEFT}" y="{y}" width="{value * scale:.1f}" height="18" fill="{colour}"/>')
+            parts.append(
+                f'<rect x="{LEFT}" y="{y}" width="{value * scale:.1f}" height="18" fill="{colour}"/>'
+            )
         text = f"{p50:.1f} · {p90:.1f} · {p99:.1f}"
         parts.append(f'<text x="{LEFT + p99 * scale + 6:.1f}" y="{y + 14}" fill="#55625f">{text}</text>')
     return "\n".join([*parts, "</svg>\n"])
