@@ -1,0 +1,1 @@
+"""Analytics: answers a study's questions without exposing anyone."""

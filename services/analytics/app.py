@@ -1,0 +1,101 @@
+"""Analytics' composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from redis.asyncio import Redis
+
+from services.analytics import consumers, http
+from services.analytics.http import Service
+from services.analytics.settings import Settings
+from services.analytics.use_cases import publishing, studies
+from shared import clock
+from shared.api import callers, problems, transactions
+from shared.api.limits import Limiter
+from shared.auth import FetchKeys, TokenVerifier, fetch_from
+from shared.bus.broker import make_broker
+from shared.bus.bus import Bus
+from shared.database.engine import make_engine, make_sessions
+from shared.due import run_every
+from shared.outbox.relay import Relay
+from shared.region import load_region
+
+
+def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastAPI:
+    """The service as an ASGI application. `fetch_keys` replaces asking identity for its public keys (tests)."""
+    region = load_region(settings.region_file)
+    engine = make_engine(
+        settings.database_url.get_secret_value(), pool=settings.database_pool, application="analytics"
+    )
+    sessions = make_sessions(engine)
+    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    relay = Relay("analytics", settings)
+    bus = Bus(make_broker(settings.kafka, "analytics"), sessions, "analytics", settings, relay.wake)
+    consumers.subscribe(bus, zone=region.time_zone, home=settings.region)
+
+    async def look_for_closings() -> None:
+        today, home = clock.today(region.time_zone), settings.region
+        async with sessions() as session, session.begin():
+            done = await studies.close_ended(session, at=clock.now(), today=today, home=home)
+            done += await publishing.complete_closings(
+                session, minimum=settings.minimum_cell, today=today, home=home
+            )
+        if done:
+            relay.wake()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
+            ends.push_async_callback(engine.dispose)
+            ends.push_async_callback(redis.aclose)
+            if settings.relay:
+                await _background(ends, relay.run())
+            await _background(
+                ends, run_every(settings.look_for_closings_seconds, look_for_closings, name="closings")
+            )
+            await bus.start()
+            ends.push_async_callback(bus.stop)
+            yield
+
+    app = FastAPI(title="Peercafe analytics", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = Service(
+        settings,
+        region.time_zone,
+        Limiter(redis, settings.redis_prefix, settings.secret.get_secret_value().encode()),
+    )
+    app.state.relay = relay
+    problems.install(app)
+    transactions.install(app, sessions)
+    verifier = TokenVerifier(
+        fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="analytics"
+    )
+    callers.install(app, verifier)
+    app.include_router(http.router)
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> JSONResponse:
+        is_live = bus.health().live
+        return JSONResponse({"live": is_live}, 200 if is_live else 503)
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        is_ready = bus.health().ready
+        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+    return app
+
+
+async def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run until the service stops."""
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    ends.push_async_callback(stop)

@@ -1,0 +1,158 @@
+"""What everyone may read: once, when all that was counted has arrived, and never again."""
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from services.analytics.use_cases.engagement import Act
+from shared.contracts.payloads.analytics import SummaryPublished
+from tests.analytics.conftest import Analytics
+
+
+async def live_through(
+    analytics: Analytics, study: UUID, communities: list[UUID], *, members: int = 29, writers: int = 19
+) -> None:
+    """A small ReConnect: everybody views, `writers` write, seventeen come, two cafés in each community."""
+    day = analytics.today
+    people = [uuid4() for _ in range(members)]
+    await analytics.receive("membership", *[Act(uuid4(), study, "member", day) for _ in people])
+    await analytics.receive("forum", *[Act(alias, study, "view", day) for alias in people for _ in range(3)])
+    await analytics.receive("forum", *[Act(alias, study, "post", day) for alias in people[:writers]] * 2)
+    await analytics.receive("events", *[Act(uuid4(), study, "attendance", day) for _ in range(17)])
+    for community in communities:
+        await analytics.hold_cafe(community, 3)
+        await analytics.hold_cafe(community, 9)
+
+
+async def published(analytics: Analytics, study: UUID) -> dict[str, Any]:
+    answer = await analytics.call("GET", f"/studies/{study}/published")
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def close(analytics: Analytics, study: UUID, *, members: int = 29, writers: int = 19) -> None:
+    await analytics.close_study(study)
+    await analytics.count_journeys(study, membership=members, forum=members * 3 + writers * 2, events=17)
+    assert await analytics.complete_closings() == 1
+
+
+async def test_everyone_reads_the_published_figures_and_never_the_extremes(analytics: Analytics) -> None:
+    communities = [uuid4(), uuid4()]
+    study = await analytics.open_study(communities)
+    await live_through(analytics, study, communities)
+    assert (await analytics.call("GET", f"/studies/{study}/published")).status_code == 404
+    await close(analytics, study)
+    assert await published(analytics, study) == {
+        "members": 29,
+        "posts": 38,
+        "views": 87,
+        "members_who_viewed": 29,
+        "members_who_wrote": 19,
+        "cafes": 4,
+        "cafes_by_community": [2, 2],
+        "members_who_came": 17,
+        "smallest_cafe": None,
+        "largest_cafe": None,
+    }
+    assert (await analytics.call("GET", f"/studies/{study}", role="analyst")).json()["status"] == "closed"
+    journeys = await analytics.call("GET", f"/studies/{study}/journeys", role="analyst")
+    assert journeys.json() == {"counts": {"read and came": 9}}
+
+
+async def test_a_closing_waits_until_every_record_has_arrived(analytics: Analytics) -> None:
+    study = await analytics.open_study([uuid4()])
+    await analytics.receive("forum", Act(uuid4(), study, "view", analytics.today))
+    await analytics.close_study(study)
+    assert await analytics.complete_closings() == 0  # identity hasn't said how many
+    await analytics.count_journeys(study, membership=0, forum=2, events=0)
+    assert await analytics.complete_closings() == 0
+    await analytics.receive("forum", Act(uuid4(), study, "view", analytics.today))
+    assert await analytics.complete_closings() == 1
+    assert await analytics.complete_closings() == 0
+
+
+async def test_an_erasure_on_the_way_does_not_hold_up_a_closing(analytics: Analytics) -> None:
+    study, alias = await analytics.open_study([uuid4()]), uuid4()
+    await analytics.receive("forum", Act(alias, study, "view", analytics.today))
+    await analytics.close_study(study)
+    await analytics.erase((alias, study, "forum"))
+    await analytics.count_journeys(study, forum=1)
+    assert await analytics.complete_closings() == 1
+
+
+async def test_what_is_published_stays_as_it_was_made(analytics: Analytics) -> None:
+    communities = [uuid4()]
+    study = await analytics.open_study(communities)
+    await live_through(analytics, study, communities)
+    await close(analytics, study)
+    before = await published(analytics, study)
+    await analytics.receive("forum", *[Act(uuid4(), study, "view", analytics.today) for _ in range(50)])
+    await analytics.hold_cafe(communities[0], 12)
+    await analytics.complete_closings()
+    assert await published(analytics, study) == before
+    with pytest.raises(DBAPIError, match="made once"):
+        await analytics.within(lambda session: session.execute(text("UPDATE publications SET since = until")))
+
+
+async def test_the_summary_goes_out_figure_by_figure_without_any_community(analytics: Analytics) -> None:
+    communities = [uuid4(), uuid4()]
+    study = await analytics.open_study(communities)
+    await live_through(analytics, study, communities)
+    await close(analytics, study)
+    found = await analytics.rows_of(
+        "SELECT key, payload FROM outbox WHERE topic = 'shared.engagement.summary.v1'"
+    )
+    records = [SummaryPublished.model_validate_json(row.payload) for row in found]
+    period = f"{analytics.today}--{analytics.today}"
+    assert {record.metric: record.value for record in records} == {
+        "members": 29,
+        "posts": 38,
+        "views": 87,
+        "members_who_viewed": 29,
+        "members_who_wrote": 19,
+        "cafes": 4,
+        "cafes_by_community/1": 2,
+        "cafes_by_community/2": 2,
+        "members_who_came": 17,
+        "smallest_cafe": None,
+        "largest_cafe": None,
+    }
+    assert {row.key for row in found} == {f"north:{study}:{period}:{record.metric}" for record in records}
+    assert not [row for row in found if any(str(community) in str(row.payload) for community in communities)]
+
+
+async def test_a_group_of_a_few_is_left_out(analytics: Analytics) -> None:
+    communities = [uuid4()]
+    study = await analytics.open_study(communities)
+    await live_through(analytics, study, communities, writers=5)
+    await close(analytics, study, writers=5)
+    made = await published(analytics, study)
+    assert (made["members_who_wrote"], made["posts"]) == (None, None)
+    assert (made["members"], made["views"]) == (29, 87)
+
+
+async def test_a_second_study_of_the_same_people_tells_no_difference_of_a_few(analytics: Analytics) -> None:
+    shared_by_both = uuid4()
+    for members, expected in ((29, 29), (27, None), (60, 60)):
+        communities = [shared_by_both, uuid4()]
+        study = await analytics.open_study(communities)
+        await live_through(analytics, study, communities, members=members)
+        await close(analytics, study, members=members)
+        made = await published(analytics, study)
+        assert made["members"] == expected
+        assert (made["posts"] is None) == (members != 29)
+
+
+async def test_a_figure_the_study_did_not_ask_for_is_not_published(analytics: Analytics) -> None:
+    communities = [uuid4()]
+    study = await analytics.open_study(communities, fields=["members", "cafes"])
+    await live_through(analytics, study, communities)
+    await close(analytics, study)
+    made = await published(analytics, study)
+    assert {name for name, value in made.items() if value not in (None, [None])} == {"members", "cafes"}
+    assert json.dumps(made["cafes_by_community"]) == "[null]"
