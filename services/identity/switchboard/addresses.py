@@ -34,7 +34,8 @@ GIVE = text(
     "   WHERE p.status IN ('active', 'suspended') ORDER BY p.id FOR KEY SHARE OF p),"
     " given AS (INSERT INTO participant_aliases (participant_id, audience, generation, alias_sealed)"
     "   SELECT participant_id, :audience, :generation, alias_sealed"
-    "   FROM drawn JOIN here USING (participant_id) ORDER BY participant_id ON CONFLICT DO NOTHING RETURNING participant_id)"
+    "   FROM drawn JOIN here USING (participant_id) ORDER BY participant_id"
+    "   ON CONFLICT DO NOTHING RETURNING participant_id)"
     " INSERT INTO aliases (alias_hash, audience, generation, participant_sealed)"
     " SELECT alias_hash, :audience, :generation, participant_sealed"
     " FROM drawn JOIN given USING (participant_id)"
@@ -51,7 +52,7 @@ FORGET = text("DELETE FROM aliases WHERE alias_hash = ANY(CAST(:hashes AS bytea[
 FORGET_WAYS_BACK = text("DELETE FROM participant_aliases WHERE participant_id = :participant")
 
 
-class ParticipantGone(LookupError):  # noqa: N818 - a state of the world, as the others of this service
+class ParticipantGone(LookupError):
     """Nobody who could be addressed: unknown, closed or erased."""
 
 

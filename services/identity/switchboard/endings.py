@@ -1,0 +1,137 @@
+"""Last words about an alias (closed, erased), each said at a random time of its own.
+
+Said together they would tell which aliases belong to one person. What waits is sealed.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity.keys import keys_of
+from services.identity.switchboard.addresses import participant_of
+from services.identity.switchboard.board import Switchboard
+from services.identity.switchboard.releases import shuffled, some_time_between
+from shared import clock
+from shared.contracts.payloads.identity import AudienceAlias, Role, Source, StudyAlias
+from shared.contracts.topics import IDENTITY_AUDIENCES, STUDY_ALIASES
+from shared.outbox.add import add
+
+SEALED_AS = "ending"
+WITHIN = timedelta(days=7)
+BATCH = 100
+# Overdue by more than this, identity was away: what piled up is drawn again, or it would all be said at one moment.
+PUNCTUAL = timedelta(hours=1)
+CATCH_UP = timedelta(days=1)
+
+ADD = text("INSERT INTO endings_due (id, sealed, due_at, until) VALUES (:id, :sealed, :due_at, :until)")
+DUE = text(
+    "SELECT id, sealed, due_at, until FROM endings_due WHERE due_at <= :now"
+    " ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED"
+)
+POSTPONE = text("UPDATE endings_due SET due_at = :due_at WHERE id = :id")
+DONE = text("DELETE FROM endings_due WHERE id = :id")
+TOLD = text("UPDATE erasure_receipts SET told_on = :today WHERE id = :id")
+
+
+class _Ending(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class AliasClosed(_Ending):
+    """One audience's alias may do nothing any more."""
+
+    word: Literal["alias-closed"] = "alias-closed"
+    audience: str
+    alias: UUID
+    role: Role
+
+
+class AliasErased(_Ending):
+    """Everything of one audience's alias is to be erased, under that audience's own erasure id."""
+
+    word: Literal["alias-erased"] = "alias-erased"
+    audience: str
+    alias: UUID
+    erasure_id: UUID
+    receipt_id: UUID
+
+
+class StudyAliasErased(_Ending):
+    """The rows of one study alias are to be erased."""
+
+    word: Literal["study-alias-erased"] = "study-alias-erased"
+    alias: UUID
+    study_id: UUID
+    source: Source
+
+
+Ending = AliasClosed | AliasErased | StudyAliasErased
+ENDINGS = TypeAdapter[Ending](Annotated[Ending, Field(discriminator="word")])
+
+
+async def say_later(
+    session: AsyncSession, ending: Ending, *, after: timedelta = timedelta(), within: timedelta = WITHIN
+) -> None:
+    """Have an ending said at a random time between `after` and `within` from now."""
+    now, ending_id = clock.now(), uuid4()
+    await session.execute(
+        ADD,
+        {
+            "id": ending_id,
+            "sealed": keys_of(session).seal(ENDINGS.dump_json(ending), SEALED_AS, ending_id),
+            "due_at": some_time_between(now + after, now + within),
+            "until": now + within,
+        },
+    )
+
+
+async def say(session: AsyncSession, board: Switchboard) -> int:
+    """Publish a batch of the endings that are due; returns how many rows it took."""
+    now, keys = clock.now(), keys_of(session)
+    due = (await session.execute(DUE, {"now": now, "batch": BATCH})).all()
+    for row in shuffled(due):
+        if row.due_at < now - PUNCTUAL and row.until > row.due_at:
+            again = some_time_between(now, max(row.until, now + CATCH_UP))
+            await session.execute(POSTPONE, {"id": row.id, "due_at": again})
+        else:
+            await _publish(
+                session, board, ENDINGS.validate_json(keys.open(row.sealed, SEALED_AS, row.id)), now
+            )
+            await session.execute(DONE, {"id": row.id})
+    return len(due)
+
+
+async def _publish(session: AsyncSession, board: Switchboard, ending: Ending, now: datetime) -> None:
+    match ending:
+        case StudyAliasErased(alias=alias, study_id=study_id, source=source):
+            study_alias = StudyAlias(
+                id=alias,
+                home=board.region,
+                version=board.versions.tick(),
+                erased=True,
+                study_id=study_id,
+                source=source,
+            )
+            await add(session, STUDY_ALIASES[source], alias, study_alias)
+        case AliasErased(audience=audience, alias=alias, erasure_id=erasure_id, receipt_id=receipt_id):
+            erased = AudienceAlias(
+                id=alias,
+                home=board.region,
+                version=board.versions.tick(),
+                erased=True,
+                closed=True,
+                erasure_id=erasure_id,
+            )
+            await add(session, IDENTITY_AUDIENCES[audience], alias, erased)
+            await session.execute(TOLD, {"id": receipt_id, "today": now.date()})
+        case AliasClosed(audience=audience, alias=alias, role=role):
+            # Erased meanwhile: that was the last word.
+            if await participant_of(session, audience, alias) is not None:
+                closed = AudienceAlias(
+                    id=alias, home=board.region, version=board.versions.tick(), closed=True, role=role
+                )
+                await add(session, IDENTITY_AUDIENCES[audience], alias, closed)

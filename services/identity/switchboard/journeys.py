@@ -1,0 +1,104 @@
+"""What leaves identity of the way from forum to café: one table of counts per study, once, when it is closed.
+
+A small cell would single out people whom no other store can join; so a table leaves only if every cell of it counts
+at least eight. One missing cell alone could be worked out from the totals, which analytics knows.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity.switchboard import enrolments
+from services.identity.switchboard.board import Switchboard
+from services.identity.switchboard.enrolments import Enrolment
+from services.identity.switchboard.releases import Sessions
+from shared import clock
+from shared.contracts.payloads.identity import StudyJourneys
+from shared.contracts.topics import JOURNEYS
+from shared.outbox.add import add
+
+SMALLEST_CELL = 8
+WHERE_SEEN = ("membership_only", "forum_only", "cafes_only", "forum_and_cafes")
+WHICH_FIRST = ("forum_first", "cafe_first", "same_day")
+
+Drained = Callable[[], Awaitable[bool]]
+
+SETTLING = text(
+    "SELECT id FROM studies WHERE status = 'closed' AND NOT erased AND drained_at IS NULL"
+    " AND closing_since <= :settled"
+)
+DRAINED = text(
+    "UPDATE studies SET drained_at = :now WHERE id = ANY(CAST(:studies AS uuid[])) AND drained_at IS NULL"
+)
+# What was handled before `drained_at` was due one hold later: the study is complete when none of that is held.
+COMPLETE = text(
+    "SELECT id, sources, closed_at FROM studies s WHERE drained_at IS NOT NULL AND counted_on IS NULL AND NOT erased"
+    " AND NOT EXISTS (SELECT FROM acts_held WHERE due_at <= s.drained_at + :hold)"
+    " ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+)
+COUNTED = text("UPDATE studies SET counted_on = :today WHERE id = :study")
+ROWS = text("SELECT source, released FROM study_rows WHERE study_id = :study")
+
+
+async def settle(sessions: Sessions, board: Switchboard, drained: Drained) -> None:
+    """Note for closed studies that every act before their closing has been handled.
+
+    `drained`: whether the consumers of acts are at their topics' ends. Services' own outboxes are given the time of a
+    hold to empty before that.
+    """
+    async with sessions() as session:
+        studies = list(await session.scalars(SETTLING, {"settled": clock.now() - board.engagement_hold}))
+    if studies and await drained():
+        async with sessions() as session, session.begin():
+            await session.execute(DRAINED, {"studies": studies, "now": clock.now()})
+
+
+async def publish(session: AsyncSession, board: Switchboard) -> int:
+    """Publish one complete study's counts and forget the days they were made from; returns how many (0 or 1)."""
+    study = (await session.execute(COMPLETE, {"hold": board.engagement_hold})).one_or_none()
+    if study is None:
+        return 0
+    enrolled = await enrolments.in_study(session, study.id)
+    journeys = StudyJourneys(
+        id=study.id,
+        home=board.region,
+        version=board.versions.tick(),
+        counts=counts_of(e for e in enrolled if study.closed_at is None or e.since <= study.closed_at),
+        rows=await _rows(session, study.id, study.sources),
+    )
+    await add(session, JOURNEYS, study.id, journeys)
+    for enrolment in enrolled:
+        enrolment.seen.clear()
+    await enrolments.reseal(session, enrolled)
+    await session.execute(COUNTED, {"study": study.id, "today": clock.today()})
+    return 1
+
+
+def counts_of(enrolled: Iterable[Enrolment]) -> dict[str, int]:
+    """People by where they were seen, and of those seen in both, by where first; tables with a small cell left out."""
+    seen, first = Counter(dict.fromkeys(WHERE_SEEN, 0)), Counter(dict.fromkeys(WHICH_FIRST, 0))
+    for enrolment in enrolled:
+        match enrolment.seen.get("forum"), enrolment.seen.get("events"):
+            case None, None:
+                seen["membership_only"] += 1
+            case _, None:
+                seen["forum_only"] += 1
+            case None, _:
+                seen["cafes_only"] += 1
+            case forum, cafe:
+                seen["forum_and_cafes"] += 1
+                first["same_day" if forum == cafe else "forum_first" if forum < cafe else "cafe_first"] += 1
+    return {
+        cell: count
+        for table in (seen, first)
+        if min(table.values()) >= SMALLEST_CELL
+        for cell, count in table.items()
+    }
+
+
+async def _rows(session: AsyncSession, study_id: UUID, sources: list[str]) -> dict[str, int]:
+    released = {row.source: row.released for row in await session.execute(ROWS, {"study": study_id})}
+    return {source: released.get(source, 0) for source in sources}

@@ -1,0 +1,75 @@
+"""Studies as analytics records them: their opening enrols, their closing starts the settling."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity.switchboard import endings, enrolments
+from shared import clock
+from shared.bus.records import Received
+from shared.contracts.payloads.analytics import StudyRecorded
+
+# `xmax = 0`: inserted, not updated: only the first word of a study enrols, whether it is still open by then or not.
+APPLY = text(
+    "INSERT INTO studies AS known"
+    " (id, home, version, erased, communities, sources, status, opened_at, closed_at, closing_since)"
+    " VALUES (:id, :home, :version, :erased, :communities, :sources, :status, :opened_at, :closed_at, :closing_since)"
+    " ON CONFLICT (id) DO UPDATE SET version = excluded.version, erased = excluded.erased,"
+    "   communities = excluded.communities, sources = excluded.sources, status = excluded.status,"
+    "   opened_at = excluded.opened_at, closed_at = excluded.closed_at,"
+    "   closing_since = coalesce(known.closing_since, excluded.closing_since)"
+    " WHERE excluded.version > known.version"
+    " RETURNING id, (xmax = 0) AS first, erased"
+)
+FORGET = text("DELETE FROM study_enrolments WHERE study_id = :study")
+
+
+async def apply(session: AsyncSession, received: list[Received[StudyRecorded]]) -> None:
+    """Take over what analytics recorded. A study that was erased there takes its study aliases along."""
+    await enrolments.consents_stand_still(session)
+    opened: list[UUID] = []
+    for study in (record.payload for record in received):
+        row = (await session.execute(APPLY, _columns(study))).one_or_none()
+        if row is not None and row.erased:
+            await session.execute(FORGET, {"study": row.id})
+        elif row is not None and row.first:
+            opened.append(row.id)
+    if opened:
+        await enrolments.enrol_everyone(session, opened)
+
+
+async def consent(session: AsyncSession, participant_id: UUID) -> None:
+    """Enrol somebody who has just joined or consented in the open studies of their communities.
+
+    Does nothing for whoever isn't a consenting member, so joining may always call it. Acts count from now on.
+    """
+    await enrolments.enrol(session, participant_id)
+
+
+async def withdraw(session: AsyncSession, participant_id: UUID) -> None:
+    """Stop counting somebody's acts at once, and have their study aliases erased, each at its own time.
+
+    For whoever withdraws research consent or leaves. What was published of a closed study stays.
+    """
+    for enrolment in await enrolments.end_all(session, participant_id):
+        for source, alias in enrolment.aliases.items():
+            await endings.say_later(
+                session, endings.StudyAliasErased(alias=alias, study_id=enrolment.study_id, source=source)
+            )
+
+
+def _columns(study: StudyRecorded) -> dict[str, object]:
+    closed = study.status == "closed"
+    return {
+        "id": study.id,
+        "home": study.home,
+        "version": study.version,
+        "erased": study.erased,
+        "communities": list(study.communities),
+        "sources": list(study.sources),
+        "status": study.status,
+        "opened_at": study.opened_at or clock.now(),
+        "closed_at": study.closed_at,
+        "closing_since": clock.now() if closed else None,
+    }
