@@ -177,7 +177,7 @@ def stream(
 
 @dlq.command("list")
 def dlq_list(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()] = None) -> None:
-    """How many dead letters each service has."""
+    """All dead letters: which record, whose consumer, what was wrong."""
     from deploy.command import dead_letters
 
     dead_letters.list_all(bootstrap or str(options.running_region(data)["kafka"]))
@@ -185,25 +185,26 @@ def dlq_list(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()]
 
 @dlq.command("show")
 def dlq_show(
-    queue: Annotated[str, typer.Argument(help="forum, identity.forum, …")],
+    letter: Annotated[str, typer.Argument(metavar="ID", help="As `dlq list` shows it.")],
     data: Data = DATA,
     bootstrap: Annotated[str | None, typer.Option()] = None,
 ) -> None:
-    """The dead letters of one service: where each record stands and what was wrong with it."""
+    """One dead letter with its record, as JSON."""
     from deploy.command import dead_letters
 
-    dead_letters.show(queue, bootstrap or str(options.running_region(data)["kafka"]))
+    dead_letters.show(letter, bootstrap or str(options.running_region(data)["kafka"]))
 
 
 @dlq.command("replay")
 def dlq_replay(
-    queue: Annotated[str, typer.Argument(help="forum, identity.forum, …")],
+    service: Annotated[str, typer.Argument(help="Whose dead letters.")],
+    letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which; else all.")] = None,
     data: Data = DATA,
 ) -> None:
-    """Hand the records to their consumer's own handler again; publishes nothing."""
+    """Hand records to their consumer's own handler again; publishes nothing."""
     from deploy.command import dead_letters
 
-    dead_letters.replay(queue, data)
+    dead_letters.replay_all(service, letters or [], data)
 
 
 def main() -> Any:

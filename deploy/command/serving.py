@@ -35,7 +35,13 @@ def serve_one(name: str, *, port: int, address: str) -> None:
     logging.configure(name)
     app = importlib.import_module(f"services.{_known(name)}.app").create_app(_settings(name))
     uvicorn.run(
-        app, host=address, port=port, access_log=False, log_config=None, proxy_headers=False, server_header=False
+        app,
+        host=address,
+        port=port,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
     )
 
 

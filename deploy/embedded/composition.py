@@ -4,13 +4,14 @@ Services are imported when they are needed: importing all of them takes seconds.
 """
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
 
+from deploy.embedded.addresses import Addresses
 from deploy.embedded.secrets import SERVICES, folder
-from deploy.embedded.supervisor import Supervisor
 from shared.settings import KafkaSettings
 
 # Embedded, people watch: what crosses the switchboard is out within 2 and 20 seconds. Said at start and in
@@ -30,15 +31,14 @@ def settings_class(name: str) -> Any:
     return importlib.import_module(f"services.{name}.settings").Settings
 
 
-def service_settings(name: str, engines: Supervisor, *, region: str, region_file: Path, inner: str) -> Any:
+def service_settings(name: str, engines: Addresses, *, region: str, region_file: Path, inner: str) -> Any:
     """Settings of one service with a database; `inner` is the base URL of the gateway's inner listener."""
-    redis, kafka = engines.running()
     given: dict[str, Any] = {
         "region": region,
         "region_file": region_file,
-        "database_url": engines.dsn(name).sqlalchemy,
-        "redis_url": redis.url(name),
-        "kafka": KafkaSettings(bootstrap_servers=kafka.bootstrap),
+        "database_url": engines.database(name),
+        "redis_url": engines.redis_of(name),
+        "kafka": KafkaSettings(bootstrap_servers=engines.kafka),
         "identity_url": f"{inner}/api/identity",
         "secret": engines.secrets.service[name],
         "instance": "embedded",
@@ -48,20 +48,18 @@ def service_settings(name: str, engines: Supervisor, *, region: str, region_file
     return settings_class(name)(**given)
 
 
-def web_settings(engines: Supervisor, *, region_file: Path, inner: str, public: str) -> Any:
+def web_settings(engines: Addresses, *, region_file: Path, inner: str) -> Any:
     """Settings of the web client."""
-    import json
-
     return settings_class("web")(
         region_file=region_file,
         gateway_url=inner,
-        public_url=public,
+        public_url=engines.gateway,
         secret=engines.secrets.web,
         client_key=json.dumps(engines.secrets.web_client_key),
     )
 
 
-def _identity(engines: Supervisor) -> dict[str, Any]:
+def _identity(engines: Addresses) -> dict[str, Any]:
     keys_file = folder(engines.data) / "identity-keys.json"
     if not keys_file.exists():
         importlib.import_module("services.identity.keys").make_key_file(keys_file)

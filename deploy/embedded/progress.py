@@ -63,9 +63,15 @@ class Progress:
         """One service has started."""
         self._move("Services", by=1, of=len(SERVICES) + 1)
 
-    def ready(self, address: str) -> None:
-        """The region is open."""
+    def ready(self, address: str, invitation: str | None) -> None:
+        """The region is open. `invitation`: for the first peer consultant, until one has joined."""
         self.console.print(f"\n[bold]Peercafe is open at {address}[/bold]")
+        if invitation:
+            self.say(f"Join there as the first peer consultant, once, with the invitation {invitation}")
+        self.say(
+            "Here notices go out within 2 seconds and study rows within 20 (elsewhere a minute and an hour)."
+        )
+        self.say("Ctrl-C stops everything; the data stays.")
 
     def stopping(self) -> None:
         """Somebody asked us to stop."""

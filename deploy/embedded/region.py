@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp
 
 from deploy.embedded import composition
 from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
+from deploy.embedded.founding import found
 from deploy.embedded.lifespans import Lifespan
 from deploy.embedded.listeners import Listener, bind
 from deploy.embedded.processes import disk_full_sentence
@@ -63,7 +65,7 @@ class Region:
             inner = bind("127.0.0.1", 0)
             stack.callback(inner.close)
             facts = load_region(self.region_file)
-            left_over = await asyncio.to_thread(supervisor.prepare)
+            left_over = await asyncio.to_thread(supervisor.prepare, self.region_file)
             if left_over:
                 self.progress.say(f"Ended what an earlier start left over: {', '.join(left_over)}.")
             (self.data / "logs").mkdir(exist_ok=True)
@@ -105,36 +107,31 @@ class Region:
                 await listener.start()
                 stack.push_async_callback(listener.stop)
             inner_url = f"http://127.0.0.1:{listeners[1].port}"
-            public_url = f"http://{_host(self.address)}:{listeners[0].port}"
+            engines = supervisor.addresses(f"http://{_host(self.address)}:{listeners[0].port}")
             with self.progress:
                 for name in SERVICES:
                     settings = composition.service_settings(
-                        name, supervisor, region=facts.id, region_file=self.region_file, inner=inner_url
+                        name, engines, region=facts.id, region_file=self.region_file, inner=inner_url
                     )
-                    app = composition.service_app(name, settings)
-                    lifespan = Lifespan(name, app)
-                    stack.push_async_callback(lifespan.stop)
-                    await lifespan.start()
-                    gateway.services[name] = app
-                    self.progress.service(name)
-                web = composition.service_app(
-                    "web",
-                    composition.web_settings(
-                        supervisor, region_file=self.region_file, inner=inner_url, public=public_url
-                    ),
-                )
-                lifespan = Lifespan("web", web)
-                stack.push_async_callback(lifespan.stop)
-                await lifespan.start()
-                gateway.web = web
-                self.progress.service("web")
-            supervisor.publish(public_url)
+                    gateway.services[name] = await self._start_service(stack, name, settings)
+                settings = composition.web_settings(engines, region_file=self.region_file, inner=inner_url)
+                gateway.web = await self._start_service(stack, "web", settings)
+                invitation = await found(engines, facts, inner_url)
+            engines.publish()
             _calm_garbage_collector()
-            self.progress.ready(public_url)
+            self.progress.ready(engines.gateway, invitation)
             watching = asyncio.create_task(supervisor.watch())
             stack.callback(watching.cancel)
             await stop.wait()
             self.progress.stopping()
+
+    async def _start_service(self, stack: AsyncExitStack, name: str, settings: Any) -> ASGIApp:
+        app = composition.service_app(name, settings)
+        lifespan = Lifespan(name, app)
+        stack.push_async_callback(lifespan.stop)
+        await lifespan.start()
+        self.progress.service(name)
+        return app
 
 
 async def _all_or_first_error(*awaitables: Any) -> None:

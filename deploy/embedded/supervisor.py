@@ -6,8 +6,6 @@ while one runs is refused.
 
 import asyncio
 import fcntl
-import json
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +15,14 @@ from typing import IO
 import structlog
 
 from deploy.embedded import jars
+from deploy.embedded.addresses import REGION_FILE, Addresses
 from deploy.embedded.errors import DiskFull, Interrupted, StartFailure
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Dsn, Postgres
 from deploy.embedded.processes import Register, disk_full_sentence
 from deploy.embedded.redis import Redis
 from deploy.embedded.secrets import SERVICES, Secrets, of_region
+from shared.region import load_region
 
 Tell = Callable[[str], None]
 _log = structlog.get_logger()
@@ -47,10 +47,10 @@ class Supervisor:
         self._lock: IO[str] | None = None
         self._changing = threading.Lock()  # an engine is being started again, or all are being stopped
 
-    def prepare(self) -> list[str]:
+    def prepare(self, region_file: Path) -> list[str]:
         """Take the data folder for ourselves and end what a killed start left over; returns the names of those.
 
-        Raises AlreadyRunning or DiskFull.
+        Raises AlreadyRunning, DiskFull, or StartFailure for data of another region.
         """
         try:
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,11 +63,21 @@ class Supervisor:
         except OSError as error:
             raise _about(error, self.data) from error
         try:
+            self._belong_to(region_file)
             left = self.register.stop_left_overs()
             self.secrets: Secrets = of_region(self.data)
         except OSError as error:
             raise _about(error, self.data) from error
         return left
+
+    def _belong_to(self, region_file: Path) -> None:
+        kept = self.data / REGION_FILE
+        wanted = load_region(region_file).id
+        if kept.exists() and load_region(kept).id != wanted:
+            raise StartFailure(f"The data in {self.data} is of region {load_region(kept).id}, not {wanted}.")
+        temporary = kept.with_suffix(".new")
+        temporary.write_bytes(region_file.read_bytes())
+        temporary.replace(kept)
 
     def start(self, tell: Tell, fetched: Callable[[int, int], None]) -> None:
         """Fetch the jars if needed and start everything, engines beside each other.
@@ -127,21 +137,11 @@ class Supervisor:
         """The service's own database."""
         return Dsn(service, self.secrets.database[service], self.postgres[service].port, service)
 
-    def publish(self, gateway: str) -> None:
-        """Write `engines.json`, which `peercafe engines` prints; readable by the owner only."""
+    def addresses(self, gateway: str) -> Addresses:
+        """Where everything is, once started."""
         redis, kafka = self.running()
-        path = self.data / "engines.json"
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(
-                {
-                    "postgres": {name: self.dsn(name).plain for name in SERVICES},
-                    "redis": redis.url(),
-                    "kafka": kafka.bootstrap,
-                    "gateway": gateway,
-                },
-                file,
-            )
+        postgres = {name: self.dsn(name).plain for name in SERVICES}
+        return Addresses(self.data, postgres, redis.url(), kafka.bootstrap, gateway)
 
     async def watch(self) -> None:
         """Start again, on its old port, whatever engine ended by itself; until cancelled."""
