@@ -5,10 +5,9 @@ A consumer group of its own per source: no group's offsets, inbox rows or dead l
 
 from functools import partial
 
-from services.identity.switchboard import engagement, notices, studies
+from services.identity.switchboard import communities, engagement, notices, studies
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.runners import activity_group, notices_group
-from services.identity.use_cases.communities import apply_communities
 from shared.bus.bus import Bus
 from shared.bus.facts import subscribe_facts
 from shared.bus.state import subscribe_state
@@ -17,7 +16,7 @@ from shared.contracts.topics import ACTIVITY, COMMUNITIES, NOTICES_REQUESTED, ST
 
 def register(bus: Bus, board: Switchboard) -> None:
     """All subscriptions of identity, before the bus starts."""
-    subscribe_state(bus, COMMUNITIES, group="identity.communities", apply=apply_communities)
+    subscribe_state(bus, COMMUNITIES, group="identity.communities", apply=communities.apply)
     subscribe_state(bus, STUDIES, group="identity.studies", apply=studies.apply)
     for source, topic in NOTICES_REQUESTED.items():
         subscribe_facts(bus, topic, group=notices_group(source), apply=partial(notices.hold, source=source))

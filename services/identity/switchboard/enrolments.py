@@ -102,7 +102,10 @@ class Enrolment:
 
 
 async def enrol(session: AsyncSession, participant_id: UUID) -> None:
-    """Enrol somebody in the open studies of their communities, from now on."""
+    """Enrol somebody who has just joined or consented in the open studies of their communities, from now on.
+
+    Does nothing for whoever isn't a consenting member, so joining may always call it.
+    """
     await session.flush()
     await session.execute(CONSENTS_CHANGE)
     rows = await session.execute(OPEN_TO, {"participant": participant_id})

@@ -39,14 +39,6 @@ async def apply(session: AsyncSession, received: list[Received[StudyRecorded]]) 
         await enrolments.enrol_everyone(session, opened)
 
 
-async def consent(session: AsyncSession, participant_id: UUID) -> None:
-    """Enrol somebody who has just joined or consented in the open studies of their communities.
-
-    Does nothing for whoever isn't a consenting member, so joining may always call it. Acts count from now on.
-    """
-    await enrolments.enrol(session, participant_id)
-
-
 async def withdraw(session: AsyncSession, participant_id: UUID) -> None:
     """Stop counting somebody's acts at once, and have their study aliases erased, each at its own time.
 
