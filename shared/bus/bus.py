@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from shared.bus.batches import Consumer, Drain, Store, decode, parse
 from shared.bus.broker import subscriber_options
-from shared.bus.dead_letters import DeadLetters
+from shared.bus.burying import DeadLetters
 from shared.bus.progress import LONGEST_BACK_OFF, Health
 from shared.bus.reading import Source
 from shared.contracts.topics import Topic

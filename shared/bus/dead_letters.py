@@ -1,18 +1,24 @@
-"""Records that are themselves at fault wait on `dlq.<service>` until an upgrade can read them (DESIGN §3)."""
+"""Records that are themselves at fault wait on `dlq.<service>` until an upgrade can read them (DESIGN §3).
 
-import asyncio
+What stands there can be listed, shown and replayed: handed to the consumer that refused it, by its own
+handler with its inbox. A replay publishes nothing.
+"""
+
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from aiokafka import AIOKafkaProducer
+from aiokafka.admin import RecordsToDelete
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from pydantic import BaseModel, ConfigDict
 
-from shared.bus.broker import abandon, make_producer
-from shared.bus.reading import Refused
-from shared.contracts.topics import DEAD_LETTERS, Topic
+from shared.bus.batches import Consumer
+from shared.bus.broker import make_admin
+from shared.bus.reader import Reader, reading
+from shared.bus.reading import Raw, Refused
+from shared.contracts.topics import DEAD_LETTERS, Kind, Topic
 from shared.settings import KafkaSettings
-
-BURY_SECONDS = 10.0
+from shared.telemetry.logging import describe
 
 
 class DeadLetter(BaseModel):
@@ -59,53 +65,131 @@ def letter_of(consumer: str, refused: Refused) -> DeadLetter:
     )
 
 
-class DeadLetters:
-    """Publishes dead letters of one service. Its producer is made with the first one."""
+def decoded(value: str | None) -> bytes | None:
+    """The reverse of `encoded`."""
+    return None if value is None else base64.b64decode(value)
 
-    def __init__(self, kafka: KafkaSettings, service: str) -> None:
-        self._kafka = kafka
-        self._service = service
-        self._producer: AIOKafkaProducer | None = None
-        self._lock = asyncio.Lock()
 
-    async def bury(self, consumer: str, refused: Sequence[Refused]) -> None:
-        """Publish the records' dead letters, in ten seconds or not at all: then it raises."""
-        async with self._lock:
-            try:
-                async with asyncio.timeout(BURY_SECONDS):
-                    producer = await self._started()
-                    sent = [await self._send(producer, consumer, one) for one in refused]
-                    await asyncio.gather(*sent)
-            except BaseException:
-                await self._drop()
-                raise
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A dead letter and where it stands. `timestamp`: the record's own, in ms, cut as its topic says."""
 
-    async def _send(
-        self, producer: AIOKafkaProducer, consumer: str, refused: Refused
-    ) -> "asyncio.Future[object]":
-        record = refused.record
-        future: asyncio.Future[object] = await producer.send(
-            destination(self._service, refused.topic).name,
-            letter_of(consumer, refused).model_dump_json().encode(),
-            key=record.key,
-            timestamp_ms=record.timestamp,  # already cut; our own clock would tell when the record came
-        )
-        return future
+    place: TopicPartition
+    offset: int
+    timestamp: int
+    letter: DeadLetter
 
-    async def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = make_producer(self._kafka, f"{self._service}-dead-letters")
-            self._producer = producer
-            await producer.start()
-        return self._producer
+    @property
+    def id(self) -> str:
+        """What an operator types to name it."""
+        return f"{self.place.topic}/{self.place.partition}/{self.offset}"
 
-    async def _drop(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await abandon(producer)
 
-    async def close(self) -> None:
-        """Stop the producer, if there is one."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How a replay went. `error` is None when the record took effect, or when a newer one of its key has."""
+
+    id: str
+    error: str | None
+
+
+async def waiting(kafka: KafkaSettings, service: str) -> list[Waiting]:
+    """All dead letters of a service, oldest first (`dlq list`). Raises KafkaError when Kafka is away."""
+    async with reading(kafka) as reader:
+        return [
+            Waiting(
+                TopicPartition(record.topic, record.partition),
+                record.offset,
+                record.timestamp,
+                DeadLetter.model_validate_json(record.value),
+            )
+            for topic in _topics_of(service)
+            async for record in reader.records(topic)
+        ]
+
+
+async def original(kafka: KafkaSettings, letter: DeadLetter) -> Raw | None:
+    """The refused record (`dlq show`): from its topic, else from the letter; None when neither has it."""
+    async with reading(kafka) as reader:
+        return await _original(reader, letter)
+
+
+async def replay(
+    kafka: KafkaSettings, service: str, consumers: Mapping[str, Consumer], ids: Collection[str] | None = None
+) -> list[Replayed]:
+    """Hand dead letters (`ids`, or all) to their consumers again; those that are done leave the queue's head.
+
+    `consumers`: the service's, by group, as its composition root registers them; none needs to run.
+    """
+    letters = await waiting(kafka, service)
+    outcomes: dict[str, Replayed] = {}
+    async with reading(kafka) as reader:
+        for one in letters:
+            if ids is None or one.id in ids:
+                error = await _replay(reader, consumers, one.letter)
+                outcomes[one.id] = Replayed(one.id, error)
+    done = {id_ for id_, outcome in outcomes.items() if outcome.error is None}
+    await _forget_heads(kafka, letters, done)
+    return list(outcomes.values())
+
+
+async def _replay(reader: Reader, consumers: Mapping[str, Consumer], letter: DeadLetter) -> str | None:
+    consumer = consumers.get(letter.consumer)
+    if consumer is None or letter.topic not in consumer.sources:
+        return "unknown-consumer"
+    record = await _original(reader, letter)
+    if record is None:
+        # A compacted state has a newer record of its key, which its consumer has had.
+        kind = consumer.sources[letter.topic].topic.kind
+        return None if kind is Kind.STATE else "gone"
+    try:
+        refused = await consumer.store([record])
+    except Exception as error:
+        return describe(error)["error"]
+    return refused[0].error if refused else None
+
+
+async def _original(reader: Reader, letter: DeadLetter) -> Raw | None:
+    record = await reader.one(letter.topic, letter.partition, letter.offset)
+    if record is not None or letter.headers is None:
+        return record
+    key, body = decoded(letter.key), decoded(letter.body)
+    return ConsumerRecord(
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        timestamp=0,
+        timestamp_type=0,
+        key=key,
+        value=body,
+        checksum=None,
+        serialized_key_size=len(key or b""),
+        serialized_value_size=len(body or b""),
+        headers=[(name, decoded(value)) for name, value in letter.headers],
+    )
+
+
+async def _forget_heads(kafka: KafkaSettings, letters: Sequence[Waiting], done: Collection[str]) -> None:
+    """Kafka deletes from a partition's beginning only: what is done behind a waiting letter stays listed."""
+    heads: dict[TopicPartition, int] = {}
+    held = set[TopicPartition]()
+    for one in letters:
+        if one.id not in done:
+            held.add(one.place)
+        elif one.place not in held:
+            heads[one.place] = one.offset + 1
+    if heads:
+        admin = make_admin(kafka, "dead-letters")
+        try:
+            await admin.start()
+            await admin.delete_records({place: RecordsToDelete(end) for place, end in heads.items()})
+        finally:
+            await admin.close()
+
+
+def _topics_of(service: str) -> list[str]:
+    return [
+        topic.name
+        for name, topic in DEAD_LETTERS.items()
+        if name == service or name.startswith(f"{service}.")
+    ]

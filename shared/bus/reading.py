@@ -102,6 +102,6 @@ def _key(record: Raw) -> str:
     if record.key is None:
         raise _Unreadable("no-key")
     try:
-        return record.key.decode()
+        return str(record.key, "utf-8")
     except UnicodeDecodeError:
         raise _Unreadable("key") from None

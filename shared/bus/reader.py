@@ -1,0 +1,78 @@
+"""Reads a topic without a consumer group: to its present end, on and on, or one record by its place."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from shared.bus.broker import make_consumer
+from shared.bus.reading import Raw
+from shared.settings import KafkaSettings
+
+POLL_MS = 500
+
+
+class Reader:
+    """One reading of topics; made by `reading`. Commits nothing, leaves no trace in Kafka."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def records(self, topic: str, *, follow: bool = False) -> AsyncIterator[Raw]:
+        """All records of a topic, in order within each partition, up to the end it has now.
+
+        `follow` goes on with what comes after. Nothing for a topic that isn't there.
+        """
+        places = await self._assign(topic)
+        ends = await self._consumer.end_offsets(places) if places else {}
+        starts = await self._consumer.beginning_offsets(places) if places else {}
+        for place in places:
+            self._consumer.seek(place, starts[place])
+        reached = dict(starts)
+        while places and (follow or any(reached[place] < ends[place] for place in places)):
+            batches = await self._consumer.getmany(timeout_ms=POLL_MS)
+            for place, batch in batches.items():
+                for record in batch:
+                    if follow or record.offset < ends[place]:
+                        yield record
+            for place in places:
+                reached[place] = await self._consumer.position(place)
+
+    async def one(self, topic: str, partition: int, offset: int) -> Raw | None:
+        """The record at that place, or None when it isn't there any more."""
+        place = TopicPartition(topic, partition)
+        if place not in await self._assign(topic):
+            return None
+        start = (await self._consumer.beginning_offsets([place]))[place]
+        end = (await self._consumer.end_offsets([place]))[place]
+        if not start <= offset < end:
+            return None
+        self._consumer.assign([place])
+        self._consumer.seek(place, offset)
+        reached = offset
+        while reached <= offset:
+            batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=1)
+            for record in batches.get(place, ()):
+                return record if record.offset == offset else None
+            reached = await self._consumer.position(place)
+        return None
+
+    async def _assign(self, topic: str) -> list[TopicPartition]:
+        await self._consumer._client.force_metadata_update()
+        partitions = self._consumer.partitions_for_topic(topic) or ()
+        places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        if places:
+            self._consumer.assign(places)
+        return places
+
+
+@asynccontextmanager
+async def reading(kafka: KafkaSettings) -> AsyncIterator[Reader]:
+    """A reader for as long as the block lasts. Raises KafkaError when Kafka can't be reached."""
+    consumer = make_consumer(kafka, "reader")
+    try:
+        await consumer.start()
+        yield Reader(consumer)
+    finally:
+        await consumer.stop()

@@ -1,0 +1,149 @@
+"""One bad record sinks no other: it is set aside, or waits where it can't be."""
+
+from uuid import uuid4
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from deploy.kafka.topics import apply as make_topics
+from shared import clock
+from shared.bus.broker import make_admin
+from shared.bus.facts import subscribe_facts
+from shared.bus.state import subscribe_state
+from shared.contracts.envelope import Envelope
+from shared.contracts.keep_alive import KEEP_ALIVE
+from shared.contracts.payloads.forum import ThreadOpened
+from shared.contracts.payloads.notices import NoticeAddressed
+from shared.contracts.topics import DEAD_LETTERS
+from tests.bus.conftest import Service, eventually, note_down, running, thread_opened
+
+NOTICE = NoticeAddressed(category="replies", urgency="ordinary")
+
+
+def headers(type_: str = ThreadOpened.type) -> list[tuple[str, bytes | None]]:
+    """A good envelope."""
+    return [*Envelope(uuid4(), type_, "peercafe/test", clock.now()).headers()]
+
+
+async def test_each_kind_of_bad_record_is_set_aside_and_the_good_ones_around_it_are_stored(
+    service: Service,
+) -> None:
+    name = service.states.name
+    good = thread_opened()
+    body = good.model_dump_json().encode()
+    null_id = [(key, None if key == "ce_id" else value) for key, value in headers()]
+    not_utf8 = [(key, b"\xff\xfe" if key == "ce_source" else value) for key, value in headers()]
+    await service.put(name, good, key=b"first")
+    await service.put(name, headers=null_id, value=body, key=b"null header")
+    await service.put(name, headers=not_utf8, value=body, key=b"header not UTF-8")
+    await service.put(name, headers=[], value=body, key=b"no envelope")
+    await service.put(name, headers=headers(), value=None, key=b"tombstone")
+    await service.put(name, headers=headers(), value=b"{", key=b"not JSON")
+    await service.put(name, headers=headers(), value=b'{"id": 1}', key=b"not a thread")
+    await service.put(name, headers=headers("peercafe.forum.thread.opened.v9"), value=body, key=b"unknown")
+    await service.put(name, headers=headers(), value=body, key=b"\xff\xfe")
+    await service.put(name, headers=headers(KEEP_ALIVE), value=b"{}", key=b"keep-alive-0")
+    await service.put(name, headers=[*headers(), ("x", None), ("y", b"\xff")], value=body, key=b"stranger's")
+    await service.put(name, good, key=b"last")
+    bus = service.bus()
+    group = service.group("bad")
+    subscribe_state(bus, service.states, group=group, apply=note_down)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes WHERE key = 'last'"))
+    stored = [row.key for row in await service.fetch("SELECT key FROM notes")]
+    assert stored == ["first", "stranger's", "last"]
+    assert await service.committed(group) == {TopicPartition(name, 0): 12}
+    letters = await service.dead_letters()
+    assert [(one.letter.offset, one.letter.error) for one in letters] == [
+        (1, "envelope"),
+        (2, "envelope"),
+        (3, "envelope"),
+        (4, "no-body"),
+        (5, "payload"),
+        (6, "payload"),
+        (7, "unknown-type"),
+        (8, "key"),
+    ]
+    assert all(one.letter.body is None and one.letter.headers is None for one in letters), "a text topic's"
+
+
+async def test_what_only_the_database_refuses_is_found_among_the_good_and_set_aside(service: Service) -> None:
+    bad = {13, 14, 77}
+    ids = {}
+    for number in range(100):
+        title = "nothing\u0000more" if number in bad else "fine"
+        ids[number] = uuid4()
+        await service.put(service.states.name, thread_opened(title), key=b"%d" % number, event_id=ids[number])
+
+    async def apply(session, received) -> None:  # type: ignore[no-untyped-def]
+        from sqlalchemy import text
+
+        await session.execute(
+            text("INSERT INTO notes (key, body) VALUES (:key, :body)"),
+            [{"key": record.key, "body": record.payload.title} for record in received],
+        )
+
+    bus = service.bus()
+    subscribe_state(bus, service.states, group=service.group("poison"), apply=apply)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes HAVING count(*) = 97"))
+        await eventually(lambda: service.has_dead_letters(3))
+    assert {one.letter.error for one in await service.dead_letters()} == {"sqlstate-22021"}
+    assert {one.letter.offset for one in await service.dead_letters()} == bad
+
+
+async def test_a_refused_fact_is_not_in_the_inbox(service: Service) -> None:
+    await service.execute("ALTER TABLE notes ADD CHECK (key <> 'refused')")
+    refused = uuid4()
+    await service.put(service.facts.name, NOTICE, key=None)
+    await service.put(service.facts.name, NOTICE, key=b"refused", event_id=refused)
+    await service.put(service.facts.name, NOTICE, key=b"fine")
+    bus = service.bus()
+    subscribe_facts(bus, service.facts, group=service.group("refused"), apply=note_down)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes"))
+        await eventually(lambda: service.has_dead_letters(2))
+    assert await service.fetch("SELECT 1 FROM inbox WHERE event_id = :id", id=refused) == []
+    keyless, letter = (one.letter for one in await service.dead_letters())
+    assert keyless.error == "no-key"
+    assert letter.error == "sqlstate-23514"
+    assert letter.body is not None, "not a text topic: the record may be gone when somebody looks"
+
+
+async def test_where_nothing_can_be_set_aside_nothing_is_passed_over(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.bus.burying.BURY_SECONDS", 0.5)
+    service.name = "notifications"
+    queue = DEAD_LETTERS["notifications"]
+    admin = make_admin(service.kafka, "test")
+    await admin.start()
+    try:
+        await admin.delete_topics([queue.name])
+    finally:
+        await admin.close()
+    await service.put(service.facts.name, headers=[], value=b"{}")
+    await service.put(service.facts.name, NOTICE, key=b"fine")
+    group = service.group("no-queue")
+    bus = service.bus()
+    consumer = subscribe_facts(bus, service.facts, group=group, apply=note_down)
+    async with running(bus):
+        await eventually(lambda: consumer.progress.failures >= 2)
+        assert await service.committed(group) == {}
+        assert not bus.health().ready
+        assert len(await service.fetch("SELECT 1 FROM notes")) == 1, "what can be stored is"
+        await make_topics(service.kafka, [queue])
+        await eventually(lambda: service.has_dead_letters(1))
+        await eventually(lambda: bus.health().ready)
+    assert await service.committed(group) == {TopicPartition(service.facts.name, 0): 2}
+    assert len(await service.fetch("SELECT 1 FROM notes")) == 1
+
+
+async def test_a_record_that_asks_for_a_reply_gets_none(service: Service) -> None:
+    ask: list[tuple[str, bytes | None]] = [("reply_to", service.states.name.encode())]
+    await service.put(service.facts.name, NOTICE, headers=[*headers(NOTICE.type), *ask])
+    bus = service.bus()
+    subscribe_facts(bus, service.facts, group=service.group("reply"), apply=note_down)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes"))
+    assert await service.records(service.states.name) == []
