@@ -16,7 +16,7 @@ _IN_SESSION = "identity-keys"
 
 @dataclass(frozen=True)
 class Keys:
-    """`secret` hashes what people type or present, `alias_key` hashes aliases, `sealing` seals the way back."""
+    """`secret` hashes what people type or present, `alias_key` aliases; `sealing` seals what must be read again."""
 
     secret: bytes
     alias_key: bytes
@@ -60,7 +60,9 @@ def load_keys(path: Path, secret: str) -> Keys:
         sealing = {int(key_id): bytes.fromhex(key) for key_id, key in read["sealing"].items()}
         return Keys(secret.encode(), bytes.fromhex(read["aliases"]), SealingKeys(sealing))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError("identity's key file isn't one: restore it, nothing can be opened without it") from error
+        raise ValueError(
+            "identity's key file isn't one: restore it, nothing can be opened without it"
+        ) from error
 
 
 def make_key_file(path: Path) -> None:

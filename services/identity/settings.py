@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
 
     redis_prefix: str = "identity:"
     keys_file: Path  # made once by services.identity.keys.make_key_file
-    web_client_keys_file: Path | None = None  # JWKS: the public keys by which the web client proves itself
+    web_client_keys: str = '{"keys": []}'  # JWKS: the public keys by which the web client proves itself
 
     token_seconds: int = 300
     member_session_hours: int = 14 * 24
@@ -22,6 +22,9 @@ class Settings(ServiceSettings):
     predecessor_seconds: int = 60  # a rotated session still gets its successor this long
     signing_key_days: int = 30
     signing_key_lead_seconds: int = 3600  # published so long before it signs
+
+    keys_every_seconds: float = 60
+    tidy_every_seconds: float = 3600
 
     # RFC 9106, second recommended option
     argon2_time_cost: int = 3
@@ -33,3 +36,7 @@ class Settings(ServiceSettings):
     failures_before_waiting: int = 5
     longest_wait_seconds: int = 60
     failures_kept_hours: int = 24
+
+    # The longest the switchboard holds what passes it
+    notices_release_seconds: float = 60
+    engagement_release_seconds: float = 3600

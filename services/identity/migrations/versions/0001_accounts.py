@@ -16,7 +16,7 @@ STATEMENTS = (
     """CREATE TABLE participants (
         id uuid PRIMARY KEY,
         role text NOT NULL CHECK (role IN ('member', 'consultant', 'provider', 'analyst', 'operator')),
-        status text NOT NULL CHECK (status IN ('active', 'suspended', 'closed', 'erased')),
+        status text NOT NULL CHECK (status IN ('active', 'suspended', 'closed')),
         research boolean NOT NULL,
         display_name_sealed bytea,
         display_name_hash bytea UNIQUE,
@@ -126,7 +126,7 @@ TABLES = (
 
 
 def upgrade() -> None:
-    bookkeeping.create(op)  # type: ignore[arg-type]
+    bookkeeping.create(op)
     for statement in STATEMENTS:
         op.execute(statement)
 
@@ -134,4 +134,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in TABLES.split():
         op.execute(f"DROP TABLE {table}")
-    bookkeeping.drop(op)  # type: ignore[arg-type]
+    bookkeeping.drop(op)

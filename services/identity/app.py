@@ -1,0 +1,137 @@
+"""Identity's composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from redis.asyncio import Redis
+
+from services.identity import consumers, http
+from services.identity.authentication import Authentication
+from services.identity.clients import Clients
+from services.identity.database import sessions_with
+from services.identity.http.parts import Parts
+from services.identity.keys import load_keys
+from services.identity.passphrases import Passphrases
+from services.identity.settings import Settings
+from services.identity.switchboard.runners import make_switchboard, runners
+from services.identity.throttle import Throttle, forget_old_failures
+from services.identity.tokens import KeyRing
+from services.identity.use_cases.invitations import forget_expired_invitations
+from services.identity.use_cases.sessions import Lifetimes, forget_expired_sessions
+from services.identity.use_cases.signing_keys import renew_signing_keys
+from shared import clock
+from shared.api import callers, idempotency, problems, transactions
+from shared.auth import TokenVerifier
+from shared.bus import facts
+from shared.bus.broker import make_broker
+from shared.bus.bus import Bus
+from shared.database.engine import make_engine
+from shared.due import run_every
+from shared.outbox.relay import Relay
+
+REDIS_TIMEOUT = 1.0  # seconds: without Redis the database slows sign-in
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application. Raises OSError or ValueError for a missing or broken key file."""
+    keys = load_keys(settings.keys_file, settings.secret.get_secret_value())
+    engine = make_engine(
+        settings.database_url.get_secret_value(), pool=settings.database_pool, application="identity"
+    )
+    sessions = sessions_with(engine, keys)
+    redis = Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+    )
+    passphrases = Passphrases(settings)
+    token_lifetime = timedelta(seconds=settings.token_seconds)
+    ring = KeyRing(settings.issuer, token_lifetime)
+    relay = Relay("identity", settings)
+    bus = Bus(make_broker(settings.kafka, "identity"), sessions, "identity", settings, relay.wake)
+    board = make_switchboard(settings)
+    consumers.register(bus, board)
+
+    async def renew_keys() -> None:
+        async with sessions.begin() as session:
+            held = await renew_signing_keys(
+                session,
+                at=clock.now(),
+                every=timedelta(days=settings.signing_key_days),
+                lead=timedelta(seconds=settings.signing_key_lead_seconds),
+                token_lifetime=token_lifetime,
+            )
+        ring.hold(held)
+
+    async def tidy() -> None:
+        async with sessions.begin() as session:
+            await forget_expired_sessions(session)
+            await forget_expired_invitations(session)
+            await forget_old_failures(session)
+            await idempotency.forget_old(session)
+            await facts.forget_old(session)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
+            ends.callback(passphrases.close)
+            ends.push_async_callback(engine.dispose)
+            ends.push_async_callback(redis.aclose)
+            await renew_keys()
+            if settings.relay:
+                _background(ends, relay.run())
+            _background(ends, run_every(settings.keys_every_seconds, renew_keys, name="signing keys"))
+            _background(ends, run_every(settings.tidy_every_seconds, tidy, name="tidying"))
+            if settings.consumers:
+                for runner in runners(sessions, settings, board, relay.wake):
+                    _background(ends, runner.run())
+            await bus.start()
+            ends.push_async_callback(bus.stop)
+            yield
+
+    app = FastAPI(title="Peercafe identity", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.relay = relay
+    app.state.parts = Parts(
+        settings=settings,
+        keys=keys,
+        ring=ring,
+        clients=Clients(settings),
+        authentication=Authentication(sessions, keys, Throttle(redis, sessions, settings), passphrases),
+        lifetimes=Lifetimes(
+            member=timedelta(hours=settings.member_session_hours),
+            staff=timedelta(hours=settings.staff_session_hours),
+            predecessor=timedelta(seconds=settings.predecessor_seconds),
+        ),
+    )
+    problems.install(app)
+    transactions.install(app, sessions)
+    callers.install(app, TokenVerifier(ring.fetch, issuer=settings.issuer, audience="identity"))
+    http.install(app)
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> JSONResponse:
+        is_live = bus.health().live
+        return JSONResponse({"live": is_live}, 200 if is_live else 503)
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        is_ready = bus.health().ready
+        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+    return app
+
+
+def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    ends.push_async_callback(stop)

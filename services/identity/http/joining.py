@@ -1,0 +1,94 @@
+"""Before and at joining: texts, sign-in names, what an invitation is for."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.identity import queries
+from services.identity.errors import InvitationNotOpen
+from services.identity.http.parts import WithParts, not_stored
+from services.identity.models.invitations import invitation_hash
+from services.identity.offers import language_of_choice, make_offer
+from services.identity.schemas import (
+    Community,
+    InvitationCode,
+    InvitationLook,
+    Joining,
+    OfferedNames,
+    RecoveryCodes,
+)
+from services.identity.texts import Language, Texts, texts
+from services.identity.use_cases.joining import Join, join
+from services.identity.use_cases.recovery import give_recovery_codes
+from shared import clock
+from shared.api import idempotency
+from shared.api.transactions import Session
+
+router = APIRouter(tags=["joining"])
+InLanguage = Annotated[Language, Query(description="en or nb (Norwegian bokmål).")]
+
+
+@router.get("/texts")
+async def read_texts(response: Response, language: InLanguage = "en") -> Texts:
+    """Consent and group agreement, with the versions in force."""
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return texts(language)
+
+
+@router.get("/sign-in-names", dependencies=[Depends(not_stored)])
+async def offer_sign_in_names(parts: WithParts, language: InLanguage = "en") -> OfferedNames:
+    """A few sign-in names to choose from."""
+    offer, names = make_offer(parts.keys, language, at=clock.now())
+    return OfferedNames(offer=offer, names=names)
+
+
+@router.post("/invitations/look", dependencies=[Depends(not_stored)])
+async def look_at_invitation(body: InvitationCode, session: Session, parts: WithParts) -> InvitationLook:
+    """What an invitation is for. Unknown, used and expired ones answer alike."""
+    found = await queries.open_invitation(
+        session, invitation_hash(body.invitation, parts.keys), clock.today()
+    )
+    if found is None:
+        raise InvitationNotOpen
+    role, communities = found
+    names = await queries.community_names(session, communities)
+    return InvitationLook.model_validate(
+        {
+            "role": role,
+            "communities": [Community(id=community.id, name=community.name) for community in names],
+        }
+    )
+
+
+@router.post("/members", status_code=201, dependencies=[Depends(not_stored)])
+async def join_by_invitation(body: Joining, session: Session, parts: WithParts) -> RecoveryCodes:
+    """Join. The invitation itself is the idempotency key: the same body again gets fresh recovery codes."""
+    language = language_of_choice(parts.keys, body.offer, body.sign_in_name, at=clock.now())
+    passphrases = parts.authentication.passphrases
+    passphrases.check(body.passphrase, body.sign_in_name)
+    verifier = await passphrases.hash(
+        body.passphrase
+    )  # before the session is first used: no connection waits
+    code_hash = invitation_hash(body.invitation, parts.keys)
+    try:
+        claim = await idempotency.claim(session, parts.keys.secret, code_hash, "members", "", body)
+    except idempotency.IdempotencyKeyReused:
+        raise InvitationNotOpen from None
+    if claim.made_id is not None:
+        return RecoveryCodes(recovery_codes=await give_recovery_codes(session, claim.made_id))
+    joined = await join(
+        session,
+        Join(
+            invitation=body.invitation,
+            over_18=body.over_18,
+            consent_version=body.consent_version,
+            research=body.research,
+            agreement_version=body.agreement_version,
+            language=language,
+            sign_in_name=body.sign_in_name,
+            verifier=verifier,
+            display_name=body.display_name,
+        ),
+    )
+    await claim.made(session, joined.participant_id)
+    return RecoveryCodes(recovery_codes=joined.recovery_codes)

@@ -1,0 +1,1 @@
+"""Identity's entities: state changes are methods that refuse."""

@@ -1,0 +1,71 @@
+"""One's own account: research, export, leaving."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity import audit, queries
+from services.identity.keys import keys_of
+from services.identity.models.credentials import Consent
+from services.identity.models.participants import Participant
+from services.identity.switchboard import enrolments, erasure, studies
+from services.identity.texts import CONSENT_VERSION
+from shared import clock
+
+
+async def decide_on_research(
+    session: AsyncSession, participant: Participant, *, consent: bool, language: str
+) -> None:
+    """The choice from now on. A no erases what studies have of this person; saying the same again changes nothing."""
+    await session.refresh(participant, ["research"], with_for_update=True)
+    if not participant.decide_on_research(consent):
+        return
+    stated = await session.scalar(
+        select(func.max(Consent.position)).where(Consent.participant_id == participant.id)
+    )
+    session.add(
+        Consent.state(
+            participant.id,
+            "research",
+            CONSENT_VERSION,
+            language,
+            participant.research,
+            on=clock.today(),
+            position=(stated or 0) + 1,
+        )
+    )
+    await session.flush()
+    if participant.research:
+        await enrolments.enrol(session, participant.id)
+    else:
+        await studies.withdraw(session, participant.id)
+    event: audit.Event = "research-consent-given" if participant.research else "research-consent-withdrawn"
+    await audit.note(session, event, participant.id)
+
+
+async def export(session: AsyncSession, participant: Participant) -> dict[str, Any]:
+    """All that identity keeps about this person in a form they can read. Aliases are not among it: they would
+    join what the services keep apart.
+    """
+    keys = keys_of(session)
+    await audit.note(session, "exported", participant.id)
+    communities = await queries.community_names(session, participant.community_ids)
+    return {
+        "role": participant.role,
+        "joined_on": participant.joined_on,
+        "research": participant.research,
+        "display_name": participant.display_name(keys),
+        "communities": [{"id": community.id, "name": community.name} for community in communities],
+        **await queries.account_data(session, participant.id),
+    }
+
+
+async def leave(session: AsyncSession, participant_id: UUID) -> str:
+    """Erase the account: here at once, at the other services each at its own time. Answers the receipt code, once.
+
+    Invitations handed out by this person stay open: somebody else waits with the card.
+    """
+    await audit.note(session, "erased", participant_id)
+    return await erasure.erase(session, participant_id)
