@@ -14,7 +14,7 @@ from services.events.http.callers import Service
 from services.events.settings import Settings
 from services.events.use_cases.called_names import forget_after_the_day
 from shared import clock
-from shared.api import callers, problems, transactions
+from shared.api import callers, idempotency, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -38,9 +38,10 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     bus = Bus(make_broker(settings.kafka, "events"), sessions, "events", settings, relay.wake)
     consumers.subscribe(bus, secret)
 
-    async def forget_names() -> None:
+    async def forget_what_is_past() -> None:
         async with sessions() as session, session.begin():
             await forget_after_the_day(session, clock.now())
+            await idempotency.forget_old(session)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -49,7 +50,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(redis.aclose)
             if settings.relay:
                 _background(ends, relay.run())
-            _background(ends, run_every(settings.due_every_s, forget_names, name="names of past cafés"))
+            _background(ends, run_every(settings.due_every_s, forget_what_is_past, name="what is past"))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield

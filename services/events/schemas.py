@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from services.events.models.answers import Wish
 from services.events.models.gatherings import Plan
@@ -26,6 +26,11 @@ WallTime = Annotated[
     Field(examples=["2026-03-10T18:00"]),
 ]
 ForYouKind = Literal["new", "moved", "cancelled", "place-free"]
+
+
+def _or_none(value: object) -> object:
+    """An empty field of a form says nothing."""
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 class _Asked(BaseModel):
@@ -86,7 +91,7 @@ class NewCafe(_Planned):
 class ChangedCafe(_Planned):
     """The whole new plan; a new day, time or place needs a reason."""
 
-    reason: Line | None = None
+    reason: Annotated[Line | None, BeforeValidator(_or_none)] = None
 
 
 class Cancellation(_Asked):

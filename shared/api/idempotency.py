@@ -5,6 +5,7 @@ answered from the thing's present state (DESIGN §2).
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -23,6 +24,7 @@ CLAIM = text(
     " ON CONFLICT (key_hash) DO NOTHING"
 )
 FIND = text("SELECT body_hash, made_id FROM idempotency WHERE key_hash = :key")
+FORGET = text("DELETE FROM idempotency WHERE made_on < :yesterday")
 MADE = text("UPDATE idempotency SET made_id = :made WHERE key_hash = :key")
 
 
@@ -80,3 +82,8 @@ async def claim(
     if bytes(found.body_hash) != body_hash:
         raise IdempotencyKeyReused()
     return Claim(key_hash, found.made_id)
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Drop keys at the end of the day after they were used. Once an hour is enough."""
+    await session.execute(FORGET, {"yesterday": clock.today() - timedelta(days=1)})
