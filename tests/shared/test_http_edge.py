@@ -156,7 +156,8 @@ async def test_without_a_key_or_with_unknown_fields_or_hidden_characters_it_says
     turned = await service.client.post("/notes", json={"line": "x\u202e"}, headers=headers)
     assert (turned.status_code, turned.json()["type"]) == (422, "/problems/text-not-allowed")
     assert "\u202e" not in turned.text
-    broken = await service.client.post("/notes", content=b"{", headers=headers)
+    as_json = headers | {"Content-Type": "application/json"}
+    broken = await service.client.post("/notes", content=b"{", headers=as_json)
     assert (broken.status_code, broken.headers["content-type"]) == (400, "application/problem+json")
 
 
