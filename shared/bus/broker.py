@@ -5,13 +5,14 @@ correlation id and no half-configured producer exists. What publishes (relay, de
 `make_producer`.
 """
 
+import asyncio
+import contextlib
 import ssl
 from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -27,6 +28,7 @@ METADATA_AGE_MS = 30_000  # how soon a pattern finds a new topic
 SESSION_TIMEOUT_MS = 45_000
 REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
+ABANDON_SECONDS = 0.5
 
 
 class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
@@ -48,9 +50,8 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
     @property
     def coordinates(self) -> bool:
-        """Whether the task that keeps it in its group lives."""
-        task = self._coordinator._coordination_task
-        return task is None or not task.done()
+        """Whether the task that keeps it in its group lives; true before it is started."""
+        return self._coordinator is None or not self._coordinator._coordination_task.done()
 
     @property
     def lag(self) -> int:
@@ -160,15 +161,18 @@ def make_admin(kafka: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:
-    """Close a producer without letting it send what it still holds.
+    """Close a producer within seconds, without letting it send what it still holds.
 
     Its `stop` would flush first, and an idempotent producer retries for ever: a record given up could arrive
-    after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections, and what
-    waits fails.
+    after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections.
     """
+    producer._closed = True
     sender = producer._sender.sender_task
-    if sender is not None:
+    while sender is not None and not sender.done():
+        # At the first cancellation it waits for its requests, which a broker that hangs doesn't answer; the second
+        # reaches the request.
         sender.cancel()
-    await producer.client.close()
-    producer._message_accumulator.fail_all(KafkaTimeoutError())
-    await producer.stop()
+        await asyncio.wait([sender], timeout=ABANDON_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ABANDON_SECONDS):
+            await producer.client.close()

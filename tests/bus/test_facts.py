@@ -7,7 +7,6 @@ from uuid import uuid4
 from aiokafka.structs import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.bus.broker import make_admin
 from shared.bus.facts import forget_old, subscribe_facts
 from shared.contracts.payloads.notices import NoticeAddressed
 from tests.bus.conftest import Service, eventually, note_down, running
