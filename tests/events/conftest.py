@@ -65,7 +65,7 @@ class Person:
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
-    async def answer(self, cafe: UUID, wish: str, status: int = 200) -> Any:
+    async def answer(self, cafe: UUID | str, wish: str, status: int = 200) -> Any:
         return await self.put(f"/gatherings/{cafe}/answer", {"answer": wish}, status)
 
     async def for_you(self) -> list[tuple[str, str]]:
@@ -78,9 +78,7 @@ class Person:
 
     async def plan(self, community: UUID | None = None, **changed: Any) -> list[UUID]:
         body = CAFE | {"community_id": str(community or self.communities[0])} | changed
-        answer = await self.call(
-            "POST", "/gatherings", json=body, headers={"Idempotency-Key": uuid4().hex}
-        )
+        answer = await self.call("POST", "/gatherings", json=body, headers={"Idempotency-Key": uuid4().hex})
         assert answer.status_code == 201, answer.text
         return [UUID(id_) for id_ in answer.json()["ids"]]
 
@@ -122,7 +120,9 @@ class Events:
         """(key, payload) of outbox rows that wait for the relay, in order."""
         from json import loads
 
-        rows = await self.rows("SELECT key, payload FROM outbox WHERE topic = :topic ORDER BY seq", topic=topic)
+        rows = await self.rows(
+            "SELECT key, payload FROM outbox WHERE topic = :topic ORDER BY seq", topic=topic
+        )
         return [(row["key"], loads(row["payload"])) for row in rows]
 
     async def requested(self, urgency: str) -> set[UUID]:
@@ -206,5 +206,3 @@ async def on_the_bus(engines: Engines) -> AsyncIterator[Events]:
 def at(day: str, wall: str) -> datetime:
     """A UTC time, to set the clock by."""
     return datetime.fromisoformat(f"{day}T{wall}").replace(tzinfo=UTC)
-
-

@@ -67,7 +67,10 @@ async def test_communities_are_made_by_operators_with_a_name_of_their_own(events
     repeated = await operator.call("POST", "/communities", json=body, headers=key)
     assert made.json() == repeated.json() == body | {"id": made.json()["id"], "open": True}
     taken = await operator.call(
-        "POST", "/communities", json={"name": "fjordby ", "area": "x"}, headers={"Idempotency-Key": uuid4().hex}
+        "POST",
+        "/communities",
+        json={"name": "fjordby ", "area": "x"},
+        headers={"Idempotency-Key": uuid4().hex},
     )
     assert (taken.status_code, taken.json()["type"]) == (409, "/problems/community-name-taken")
     [(key_, payload)] = await events.published("local.events.communities.v1")
