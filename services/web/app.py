@@ -1,0 +1,120 @@
+"""The composition root: settings in, an ASGI application out."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from services.web.pages import (
+    api_docs,
+    cafes,
+    consultant_cafes,
+    consultant_threads,
+    for_you,
+    forum,
+    front,
+    invite,
+    join,
+    leave,
+    me,
+    my_data,
+    posts,
+    profile,
+    recover,
+    search,
+    sign_in,
+    threads,
+)
+from services.web.pages import help as help_page
+from services.web.rendering import STATIC, Rendering
+from services.web.security import SecurityHeaders
+from services.web.services import Gateway
+from services.web.session import SessionCookie
+from services.web.settings import Settings
+from services.web.visits import Site, Visit
+from shared.region import load_region
+
+MAX_FORM = (
+    256 * 1024
+)  # bytes; a 16 KB post grows up to threefold in a form, and twice more in letters outside ASCII
+PLACES = (
+    front, help_page, leave, join, sign_in, recover, forum, threads, posts, search, profile, cafes, for_you, me,
+    my_data, invite, consultant_cafes, consultant_threads, api_docs,
+)  # fmt: skip
+
+
+class CachedStatic(StaticFiles):
+    """Our own css and js; the address carries the file's fingerprint, so it may be kept for a year."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+    """The web client. `transport` replaces the network below the gateway's address (tests run apps in-process)."""
+    for name in ("httpx", "httpcore"):  # they log addresses, which hold thread ids
+        logging.getLogger(name).setLevel(logging.WARNING)
+    region = load_region(settings.region_file)
+    site = Site(
+        settings=settings,
+        region=region,
+        gateway=Gateway(settings, transport),
+        rendering=Rendering(region),
+        cookie=SessionCookie(settings.secret.get_secret_value(), over_https=settings.over_https),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await site.gateway.close()
+
+    routes: list[Route | Mount] = [route for place in PLACES for route in place.routes]
+    routes += [
+        Mount("/static", CachedStatic(directory=STATIC)),
+        Route("/health/live", _healthy),
+        Route("/health/ready", _healthy),
+    ]
+    handlers: Mapping[Any, Any] = {HTTPException: _on_http, Exception: _on_bug}
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders, over_https=settings.over_https)],
+        exception_handlers=handlers,
+        lifespan=lifespan,
+        max_body_size=MAX_FORM,
+    )
+    app.state.site = site
+    return app
+
+
+async def _healthy(_request: Request) -> Response:
+    """Web holds nothing and needs nothing to start: alive is ready. Its pages say themselves what they can't reach."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _on_http(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 405 and request.method in ("GET", "HEAD"):
+        return RedirectResponse("/", 303)  # reloaded the address of a form
+    visit = Visit(request)
+    missing = visit.gettext("There is no page here.")
+    refused = visit.gettext("This is longer than we can keep. Please make it shorter.")
+    problem = refused if error.status_code == 413 else missing
+    return visit.render("cannot_show.html", error.status_code, problem=problem)
+
+
+async def _on_bug(request: Request, _error: Exception) -> Response:
+    visit = Visit(request)
+    problem = visit.gettext("Something went wrong on our side. Nothing was lost.")
+    return visit.render("cannot_show.html", 500, problem=problem)

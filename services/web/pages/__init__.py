@@ -1,0 +1,1 @@
+"""One module per place a person can be. Each lists its `routes`."""

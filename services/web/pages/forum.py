@@ -1,0 +1,52 @@
+"""The forum's list of threads, and opening a new one."""
+
+from starlette.responses import Response
+
+from services.web.errors import Refused
+from services.web.pages.profile import own_profile
+from services.web.visits import READERS, Visit, form, page
+from services.web.words import sentence_for
+
+WISHES = ("listen", "experiences", "advice")
+THREADS_SHOWN = 20
+
+
+async def show(visit: Visit) -> Response:
+    """A page of threads, the latest first."""
+    threads = await visit.ask(
+        "forum",
+        "GET",
+        "/threads",
+        params={"after": visit.request.query_params.get("after"), "limit": THREADS_SHOWN},
+    )
+    return visit.render("forum.html", threads=threads["items"], next=threads["next"])
+
+
+async def show_writing(visit: Visit) -> Response:
+    """The form for a new thread; without a forum name, first the choice of one."""
+    if await own_profile(visit) is None:
+        return visit.go("/forum/name")
+    return visit.render("write.html", title="", body="", wish="", key="")
+
+
+async def open_thread(visit: Visit) -> Response:
+    """Opens a thread."""
+    written = {"title": visit.field("title"), "wish": visit.field("wish"), "body": visit.field("body")}
+    if not (written["title"] and written["body"] and written["wish"] in WISHES):
+        problem = visit.gettext("A thread needs a title, a wish and some words. Your text is still here.")
+        return visit.render("write.html", 422, **written, key=visit.field("key"), problem=problem)
+    try:
+        thread = await visit.ask("forum", "POST", "/threads", written, key=visit.field("key"))
+    except Refused as error:
+        if error.status != 422:
+            raise
+        problem = visit.gettext(sentence_for(error))
+        return visit.render("write.html", 422, **written, key="", problem=problem)
+    return visit.go(f"/forum/threads/{thread['id']}", "posted")
+
+
+routes = [
+    page("/forum", show, READERS),
+    page("/forum/write", show_writing, READERS),
+    form("/forum/write", open_thread, READERS),
+]

@@ -1,0 +1,79 @@
+"""One's own posts (edit, remove) and the three reactions to others'."""
+
+from starlette.responses import Response
+
+from services.web.errors import Refused
+from services.web.pages.threads import POSTS_SHOWN, back_to
+from services.web.visits import READERS, Visit, form, page
+
+REACTIONS = ("thanks", "recognise", "thinking")
+
+
+async def _own_post(visit: Visit) -> dict[str, object]:
+    """The post as it stands on the page the person came from. Raises Refused (404) when it isn't theirs."""
+    thread = await visit.ask(
+        "forum",
+        "GET",
+        f"/threads/{visit.path('thread_id')}",
+        params={"after": visit.request.query_params.get("after"), "limit": POSTS_SHOWN},
+    )
+    for post in thread["posts"]:
+        if post["id"] == visit.path("post_id") and post["mine"]:
+            return dict(post)
+    raise Refused(404, "not-found")
+
+
+async def show_editing(visit: Visit) -> Response:
+    """The post in a form."""
+    post = await _own_post(visit)
+    return visit.render(
+        "edit.html",
+        thread_id=visit.path("thread_id"),
+        post=post,
+        after=visit.request.query_params.get("after") or "",
+    )
+
+
+async def edit(visit: Visit) -> Response:
+    """Replaces the text for good."""
+    post_id = visit.path("post_id")
+    await visit.ask("forum", "PUT", f"/posts/{post_id}", {"body": visit.field("body")})
+    return back_to(visit, visit.path("thread_id"), "edited", f"post-{post_id}")
+
+
+async def show_removing(visit: Visit) -> Response:
+    """Asks once more."""
+    post = await _own_post(visit)
+    return visit.render(
+        "remove.html",
+        thread_id=visit.path("thread_id"),
+        post=post,
+        after=visit.request.query_params.get("after") or "",
+    )
+
+
+async def remove(visit: Visit) -> Response:
+    """Removes a post; a place stays."""
+    post_id = visit.path("post_id")
+    await visit.ask("forum", "DELETE", f"/posts/{post_id}")
+    return back_to(visit, visit.path("thread_id"), "removed", f"post-{post_id}")
+
+
+async def react(visit: Visit) -> Response:
+    """Gives one of the three reactions, or takes it back."""
+    post_id, kind = visit.path("post_id"), visit.field("kind")
+    if kind not in REACTIONS:
+        raise Refused(422, "invalid")
+    method = "DELETE" if visit.field("given") == "yes" else "PUT"
+    await visit.ask("forum", method, f"/posts/{post_id}/reactions/{kind}")
+    return back_to(visit, visit.path("thread_id"), anchor=f"post-{post_id}")
+
+
+POST = "/forum/threads/{thread_id:uuid}/posts/{post_id:uuid}"
+routes = [
+    page(f"{POST}/edit", show_editing, READERS),
+    form(f"{POST}/edit", edit, READERS),
+    page(f"{POST}/remove", show_removing, READERS),
+    form(f"{POST}/remove", remove, READERS),
+    form(f"{POST}/reactions", react, READERS),
+]

@@ -1,0 +1,54 @@
+"""Signing in and out."""
+
+from starlette.responses import Response
+
+from services.web.errors import Refused, ServiceError
+from services.web.visits import Visit, form, page
+from services.web.words import sentence_for
+
+CLEAR_DEVICE = '"cache", "storage"'
+
+
+async def show(visit: Visit) -> Response:
+    """The form; somebody signed in goes to their first page."""
+    if visit.held.session is not None and "said" not in visit.request.query_params:
+        return visit.go("/")
+    return visit.render("sign_in.html", sign_in_name="")
+
+
+async def sign_in(visit: Visit) -> Response:
+    """Signs in. What identity answers is the same for a wrong name and a wrong passphrase."""
+    name, passphrase = visit.field("sign_in_name"), str(visit.form.get("passphrase", ""))
+    try:
+        session = await visit.site.gateway.sign_in(name, passphrase)
+        return await enter(visit, session, visit.go("/"))
+    except ServiceError as error:
+        status = error.status if isinstance(error, Refused) else 503
+        problem = visit.gettext(sentence_for(error))
+        response = visit.render("sign_in.html", status, sign_in_name=name, problem=problem)
+        if isinstance(error, Refused) and error.retry_after:
+            response.headers["retry-after"] = str(error.retry_after)
+        return response
+
+
+async def enter(visit: Visit, session: str, response: Response) -> Response:
+    """Asks identity which role this is, and puts the cookie on `response`."""
+    account = await visit.site.gateway.call_for(session, "identity", "GET", "/me")
+    return visit.enter(response, session, str(account["role"]))
+
+
+async def sign_out(visit: Visit) -> Response:
+    """Signs out on this device."""
+    await visit.site.gateway.sign_out(visit.session)
+    return left(visit, "signed-out")
+
+
+def left(visit: Visit, said: str) -> Response:
+    """Signed out on purpose: the cookie, drafts and cached pages go; the chosen language stays."""
+    response = visit.go("/sign-in", said)
+    visit.site.cookie.forget(response)
+    response.headers["clear-site-data"] = CLEAR_DEVICE
+    return response
+
+
+routes = [page("/sign-in", show), form("/sign-in", sign_in), form("/sign-out", sign_out)]
