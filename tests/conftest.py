@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engines import Engines, chosen, running_engines
+from tests.region.running import ARegion, RunningRegion, regions
 
 
 def pytest_report_header() -> str:
     """Says on which engines this run stands."""
     which, why = chosen()
-    return f"engines: {which} ({why})"
+    return f"engines: {which} ({why}); whole regions: embedded"
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,17 @@ def engines() -> Iterator[Engines]:
     """PostgreSQL, Redis and Kafka, each started when first asked for (tests/engines.py)."""
     with running_engines() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def region() -> Iterator[RunningRegion]:
+    """One whole region for all tests that only use it (tests/region/running.py)."""
+    with regions() as make:
+        yield make().start()
+
+
+@pytest.fixture
+def a_region() -> Iterator[ARegion]:
+    """A factory of regions for a test that stops, kills or breaks them."""
+    with regions() as make:
+        yield make

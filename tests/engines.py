@@ -58,7 +58,7 @@ class Embedded:
 
         self.home = Path(tempfile.mkdtemp(prefix="peercafe-tests-"))
         self.register = Register(self.home / "processes.json")
-        self.guard = guard.watch(self.register)
+        self.guard = guard.watch(self.home, self.register)
         self.started: list[Any] = []
 
     def postgres(self) -> str:

@@ -8,6 +8,7 @@ exactly that, and nothing else.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -204,5 +205,10 @@ def tail_of(log: Path, size: int = 8000) -> str:
 
 
 def disk_full_sentence(path: Path) -> str:
-    """What we say when there is no room left."""
+    """What we say when there is no room left for the file `path`."""
     return f"The disk is full: there is no room left under {path.parent}; make some and start again."
+
+
+def has_room(path: Path) -> bool:
+    """Whether the disk under `path` has room for PostgreSQL's next log file (16 MiB)."""
+    return shutil.disk_usage(path).free > 16 * 1024 * 1024

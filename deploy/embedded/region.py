@@ -17,7 +17,7 @@ from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
 from deploy.embedded.founding import found
 from deploy.embedded.lifespans import Lifespan
 from deploy.embedded.listeners import Listener, bind
-from deploy.embedded.processes import disk_full_sentence
+from deploy.embedded.processes import disk_full_sentence, has_room
 from deploy.embedded.progress import Progress
 from deploy.embedded.secrets import SERVICES
 from deploy.embedded.supervisor import Supervisor
@@ -73,16 +73,25 @@ class Region:
             logging.configure("region", stream=log)
             stack.push_async_callback(asyncio.to_thread, supervisor.stop, self.progress.stopped)
             with suppress(Interrupted):
-                await self._start_engines(supervisor)
-                await self._serve(supervisor, facts, public, inner, stop)
+                try:
+                    await self._start_engines(supervisor)
+                    await self._serve(supervisor, facts, public, inner, stop)
+                except Exception as error:
+                    # An engine without room ends in many ways, and not each tells why.
+                    if not isinstance(error, Interrupted) and not has_room(self.data):
+                        raise DiskFull(disk_full_sentence(self.data / "x")) from error
+                    raise
 
     async def _start_engines(self, supervisor: Supervisor) -> None:
         with self.progress:
             await asyncio.to_thread(supervisor.start, self.progress.engine, self.progress.jars)
             _, kafka = supervisor.running()
             topics = apply(KafkaSettings(bootstrap_servers=kafka.bootstrap), CATALOGUE)
-            databases = [self._migrate(supervisor, name) for name in SERVICES]
-            await _all_or_first_error(topics, *databases)
+            await _all_or_first_error(topics, self._migrate_all(supervisor))
+
+    async def _migrate_all(self, supervisor: Supervisor) -> None:
+        for name in SERVICES:  # one after the other: Alembic's `op` is one for the whole process
+            await self._migrate(supervisor, name)
 
     async def _migrate(self, supervisor: Supervisor, name: str) -> None:
         try:

@@ -1,0 +1,102 @@
+"""Starts, stops and starts again."""
+
+import subprocess
+import sys
+
+import httpx
+import psutil
+import pytest
+
+from tests.region.running import ROOT, ARegion, RunningRegion
+
+
+def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(a_region: ARegion) -> None:
+    region = a_region().start()
+    first, invitation = region.engines, region.invitation
+    assert httpx.get(f"{region.url}/api/identity/health/ready").status_code == 200
+    assert region.stop() == 0
+    assert region.processes() == []
+    assert not (region.data / "engines.json").exists()
+
+    region.start()
+    assert region.invitation != invitation, "the first consultant's invitation is made anew at each start"
+    assert httpx.post(f"{region.url}/api/identity/invitations/look", json={"invitation": invitation}).is_error
+    assert set(region.engines["postgres"]) == set(first["postgres"])
+
+
+def test_a_start_after_kill_9_ends_the_left_overs_and_only_those(a_region: ARegion) -> None:
+    stranger = subprocess.Popen(["sleep", "600"])
+    try:
+        region = a_region().start()
+        left = {name: region.engine(name).pid for name in region.left_running()}
+        assert "kafka" in left
+        assert len(left) == 7
+        region.kill()
+        assert set(region.left_running()) == set(left), "engines outlive the process that started them"
+
+        region.start()
+        assert "Ended what an earlier start left over" in region.said
+        assert not any(psutil.pid_exists(pid) for pid in left.values())
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_region_recovers_when_every_process_was_killed(a_region: ARegion) -> None:
+    region = a_region().start()
+    region.kill_everything()
+    region.start()
+    assert httpx.get(f"{region.url}/api/identity/health/ready").status_code == 200
+
+
+def test_an_engine_that_ends_by_itself_is_started_again_on_its_port(a_region: ARegion) -> None:
+    region = a_region().start()
+    engine, before = region.engine("redis"), region.engines
+    engine.kill()
+    engine.wait(10)
+    for _ in range(200):
+        if "redis" in region.left_running() and region.engine("redis").pid != engine.pid:
+            break
+        subprocess.run([sys.executable, "-c", ""], check=True)
+    assert region.engine("redis").pid != engine.pid
+    assert region.engines == before
+
+
+def test_a_second_start_on_the_same_data_is_refused(a_region: ARegion) -> None:
+    region = a_region().start()
+    second = RunningRegion(region.data, harness=region._harness)
+    second.output_file = region.data.with_suffix(".second")
+    second.spawn(port=0)
+    assert second.wait() == 1
+    assert "already running" in second.said
+    assert len(second.said.strip().splitlines()) == 1
+    assert len(region.left_running()) == 7, "the running region was left alone"
+
+
+def test_engines_prints_what_runs_as_json(region: RunningRegion) -> None:
+    import json
+
+    printed = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", "engines", "--data", region.data],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(printed.stdout)
+    assert set(found) == {"postgres", "redis", "kafka", "gateway"}
+    assert set(found["postgres"]) == {"identity", "forum", "events", "notifications", "analytics"}
+    assert all(dsn.startswith("postgresql://") for dsn in found["postgres"].values())
+
+
+def test_engines_says_so_when_nothing_runs(tmp_path: pytest.TempPathFactory) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", "engines", "--data", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 1
+    assert "No region is running" in asked.stderr
