@@ -196,7 +196,6 @@ async def on_the_bus(engines: Engines) -> AsyncIterator[Events]:
         engines,
         await engines.database("events"),
         kafka=KafkaSettings(bootstrap_servers=engines.kafka),
-        instance=uuid4().hex,
     )
     with clock.stopped_at(datetime.now(UTC)) as settable:
         async with running(whole, settable) as service:
