@@ -96,16 +96,7 @@ class Replayed:
 async def waiting(kafka: KafkaSettings, service: str) -> list[Waiting]:
     """All dead letters of a service, oldest first (`dlq list`). Raises KafkaError when Kafka is away."""
     async with reading(kafka) as reader:
-        return [
-            Waiting(
-                TopicPartition(record.topic, record.partition),
-                record.offset,
-                record.timestamp,
-                DeadLetter.model_validate_json(record.value),
-            )
-            for topic in _topics_of(service)
-            async for record in reader.records(topic)
-        ]
+        return await _waiting(reader, service)
 
 
 async def original(kafka: KafkaSettings, letter: DeadLetter) -> Raw | None:
@@ -121,9 +112,9 @@ async def replay(
 
     `consumers`: the service's, by group, as its composition root registers them; none needs to run.
     """
-    letters = await waiting(kafka, service)
     outcomes: dict[str, Replayed] = {}
     async with reading(kafka) as reader:
+        letters = await _waiting(reader, service)
         for one in letters:
             if ids is None or one.id in ids:
                 error = await _replay(reader, consumers, one.letter)
@@ -137,12 +128,12 @@ async def _replay(reader: Reader, consumers: Mapping[str, Consumer], letter: Dea
     consumer = consumers.get(letter.consumer)
     if consumer is None or letter.topic not in consumer.sources:
         return "unknown-consumer"
-    record = await _original(reader, letter)
-    if record is None:
-        # A compacted state has a newer record of its key, which its consumer has had.
-        kind = consumer.sources[letter.topic].topic.kind
-        return None if kind is Kind.STATE else "gone"
     try:
+        record = await _original(reader, letter)
+        if record is None:
+            # A compacted state has a newer record of its key, which its consumer has had.
+            kind = consumer.sources[letter.topic].topic.kind
+            return None if kind is Kind.STATE else "gone"
         refused = await consumer.store([record])
     except Exception as error:
         return describe(error)["error"]
@@ -187,9 +178,15 @@ async def _forget_heads(kafka: KafkaSettings, letters: Sequence[Waiting], done: 
             await admin.close()
 
 
-def _topics_of(service: str) -> list[str]:
+async def _waiting(reader: Reader, service: str) -> list[Waiting]:
     return [
-        topic.name
+        Waiting(
+            TopicPartition(record.topic, record.partition),
+            record.offset,
+            record.timestamp,
+            DeadLetter.model_validate_json(record.value),
+        )
         for name, topic in DEAD_LETTERS.items()
         if name == service or name.startswith(f"{service}.")
+        async for record in reader.records(topic.name)
     ]

@@ -22,15 +22,15 @@ class Reader:
     async def records(self, topic: str, *, follow: bool = False) -> AsyncIterator[Raw]:
         """All records of a topic, in order within each partition, up to the end it has now.
 
-        `follow` goes on with what comes after. Nothing for a topic that isn't there.
+        `follow` goes on with what comes after. Raises UnknownTopicOrPartitionError for a topic that isn't there.
         """
         places = await self._assign(topic)
-        ends = await self._consumer.end_offsets(places) if places else {}
-        starts = await self._consumer.beginning_offsets(places) if places else {}
+        ends = await self._consumer.end_offsets(places)
+        starts = await self._consumer.beginning_offsets(places)
         for place in places:
             self._consumer.seek(place, starts[place])
         reached = dict(starts)
-        while places and (follow or any(reached[place] < ends[place] for place in places)):
+        while follow or any(reached[place] < ends[place] for place in places):
             batches = await self._consumer.getmany(timeout_ms=POLL_MS)
             for place, batch in batches.items():
                 for record in batch:
@@ -40,10 +40,12 @@ class Reader:
                 reached[place] = await self._consumer.position(place)
 
     async def one(self, topic: str, partition: int, offset: int) -> Raw | None:
-        """The record at that place, or None when it isn't there any more."""
+        """The record at that place, or None when it isn't there any more.
+
+        Raises UnknownTopicOrPartitionError for a topic that isn't there.
+        """
         place = TopicPartition(topic, partition)
-        if place not in await self._assign(topic):
-            return None
+        await self._assign(topic)
         start = (await self._consumer.beginning_offsets([place]))[place]
         end = (await self._consumer.end_offsets([place]))[place]
         if not start <= offset < end:
@@ -59,11 +61,10 @@ class Reader:
         return None
 
     async def _assign(self, topic: str) -> list[TopicPartition]:
-        await self._consumer._client.force_metadata_update()
-        partitions = self._consumer.partitions_for_topic(topic) or ()
+        # The public `partitions_for_topic` knows only the topics of the last assignment.
+        partitions = await self._consumer._client._wait_on_metadata(topic)
         places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
-        if places:
-            self._consumer.assign(places)
+        self._consumer.assign(places)
         return places
 
 

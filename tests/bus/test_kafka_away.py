@@ -33,7 +33,9 @@ def standing_still(engines: Engines) -> Iterator[None]:
         return
     port = int(engines.kafka.rpartition(":")[2])
     pid = next(
-        c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.status == psutil.CONN_LISTEN
+        c.pid
+        for c in psutil.net_connections("tcp")
+        if c.laddr.port == port and c.status == psutil.CONN_LISTEN
     )
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)

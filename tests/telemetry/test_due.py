@@ -1,0 +1,26 @@
+"""Due work goes on after it failed."""
+
+import asyncio
+
+import pytest
+
+from shared import due
+
+
+async def test_it_runs_at_once_again_and_after_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "LONGEST_BACK_OFF", 0.01)
+    runs: list[int] = []
+    enough = asyncio.Event()
+
+    async def act() -> None:
+        runs.append(len(runs))
+        if len(runs) in (2, 3):
+            raise ConnectionError
+        if len(runs) == 5:
+            enough.set()
+
+    task = asyncio.create_task(due.run_every(0.001, act))
+    await asyncio.wait_for(enough.wait(), 10)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
