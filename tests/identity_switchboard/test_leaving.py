@@ -1,0 +1,168 @@
+"""Whoever leaves is forgotten here at once, and by every service at a time of its own."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.identity.switchboard import addresses, erasure
+from shared.clock import SettableClock
+from shared.contracts.payloads.activity import PostWritten
+from shared.contracts.payloads.notices import NoticeRequested
+from shared.contracts.topics import ACTIVITY, IDENTITY_AUDIENCES, NOTICES_REQUESTED
+from tests.identity_switchboard.conftest import Board, Published, fact
+
+AUDIENCES = ("forum", "events", "notifications", "identity")
+
+
+async def somebody_with_aliases(board: Board) -> tuple[UUID, dict[str, UUID]]:
+    somebody = await board.joins()
+    return somebody, {audience: await board.alias(somebody, audience) for audience in AUDIENCES}
+
+
+async def erases(board: Board, participant: UUID) -> str:
+    async with board.sessions.begin() as session:
+        return await erasure.erase(session, participant)
+
+
+async def heard_over(board: Board, time: SettableClock, span: timedelta, step: timedelta) -> list[Published]:
+    """What is published while time passes, step by step."""
+    heard: list[Published] = []
+    until = time.at + span
+    while time.at < until:
+        time.move(step)
+        await board.say_endings()
+        heard += await board.published()
+        await board.clear()
+    return heard
+
+
+async def test_the_forum_hears_at_once_and_the_others_at_their_own_time(
+    board: Board, time: SettableClock
+) -> None:
+    somebody, aliases = await somebody_with_aliases(board)
+    await erases(board, somebody)
+    await board.say_endings()
+    (forum,) = await board.published()
+    assert (forum.topic, forum.key) == (IDENTITY_AUDIENCES["forum"].name, str(aliases["forum"]))
+    assert forum.payload["erased"] is True
+    await board.clear()
+    assert await heard_over(board, time, timedelta(minutes=9), timedelta(minutes=1)) == []
+    later = await heard_over(board, time, timedelta(days=7), timedelta(minutes=30))
+    assert {(row.topic, row.key) for row in later} == {
+        (IDENTITY_AUDIENCES[audience].name, str(aliases[audience]))
+        for audience in ("events", "notifications")
+    }
+    ids = [row.payload["erasure_id"] for row in (forum, *later)]
+    assert len(set(ids)) == len(ids) == 3
+    assert all((row.occurred_at.hour, row.occurred_at.minute) == (0, 0) for row in later)
+
+
+async def test_two_services_of_one_person_dont_hear_at_one_moment(board: Board, time: SettableClock) -> None:
+    people = [await somebody_with_aliases(board) for _ in range(12)]
+    for somebody, _ in people:
+        await erases(board, somebody)
+    await board.say_endings()
+    await board.clear()
+    gaps = []
+    when: dict[str, int] = {}
+    for hour in range(7 * 24 + 1):
+        time.move(timedelta(hours=1))
+        await board.say_endings()
+        when |= {row.key: hour for row in await board.published()}
+        await board.clear()
+    for _, aliases in people:
+        gaps.append(abs(when[str(aliases["events"])] - when[str(aliases["notifications"])]))
+    assert sum(gap > 1 for gap in gaps) >= 8  # each gap is over an hour with probability 0.976
+
+
+async def test_facts_under_an_erased_alias_are_refused(board: Board, time: SettableClock) -> None:
+    somebody, aliases = await somebody_with_aliases(board)
+    study = uuid4()
+    await board.study(study)
+    notice = NoticeRequested(category="replies")
+    await board.hears_notices("forum", fact(NOTICES_REQUESTED["forum"], aliases["forum"], notice))
+    await board.hears_acts("forum", fact(ACTIVITY["forum"], aliases["forum"], PostWritten()))
+    await erases(board, somebody)
+    await board.hears_notices("forum", fact(NOTICES_REQUESTED["forum"], aliases["forum"], notice))
+    await board.hears_acts("forum", fact(ACTIVITY["forum"], aliases["forum"], PostWritten()))
+    time.move(timedelta(hours=1))
+    await board.release_notices()
+    await board.release_acts()
+    assert await board.published() == []
+
+
+async def test_nothing_of_the_person_is_left(board: Board) -> None:
+    somebody, aliases = await somebody_with_aliases(board)
+    await board.study(uuid4())
+    await erases(board, somebody)
+    tables = [
+        row.name
+        for row in await board.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname='public'")
+    ]
+    telling = [somebody, *aliases.values()]
+    for table in tables:
+        for row in await board.fetch(f"SELECT t::text AS line FROM {table} t"):
+            assert not [one for one in telling if str(one) in row.line or one.hex in row.line], table
+    assert not await board.fetch("SELECT 1 FROM participants")
+    async with board.sessions() as session:
+        with pytest.raises(addresses.ParticipantGone):
+            await addresses.alias_of(session, somebody, "forum")
+
+
+async def test_the_receipt_shows_who_was_told_for_ninety_days(board: Board, time: SettableClock) -> None:
+    somebody, _ = await somebody_with_aliases(board)
+    receipt = await erases(board, somebody)
+    await board.say_endings()
+
+    async def told(typed: str) -> dict[str, bool]:
+        async with board.sessions() as session:
+            return {one.audience: one.on is not None for one in await erasure.told(session, typed)}
+
+    assert await told(receipt) == {"events": False, "forum": True, "notifications": False}
+    assert await told(f" {receipt.lower().replace('-', ' ')}") == await told(receipt)
+    assert await told("0000-0000-0000-0000") == {}
+    await heard_over(board, time, timedelta(days=7), timedelta(minutes=30))
+    assert await told(receipt) == {"events": True, "forum": True, "notifications": True}
+    time.move(timedelta(days=84))
+    assert await told(receipt) == {}
+    async with board.sessions.begin() as session:
+        await erasure.forget_receipts(session)
+    assert not await board.fetch("SELECT 1 FROM erasure_receipts")
+
+
+async def test_the_receipt_stands_nowhere(board: Board) -> None:
+    somebody, _ = await somebody_with_aliases(board)
+    receipt = await erases(board, somebody)
+    rows = await board.fetch("SELECT receipt_hash FROM erasure_receipts")
+    assert all(receipt.replace("-", "").encode() not in row.receipt_hash for row in rows)
+
+
+async def test_leaving_twice_is_refused(board: Board) -> None:
+    somebody, _ = await somebody_with_aliases(board)
+    await erases(board, somebody)
+    with pytest.raises(addresses.ParticipantGone):
+        await erases(board, somebody)
+
+
+async def test_closing_is_told_within_a_day_and_keeps_the_aliases(board: Board, time: SettableClock) -> None:
+    somebody, aliases = await somebody_with_aliases(board)
+    async with board.sessions.begin() as session:
+        await erasure.close(session, somebody)
+    heard = await heard_over(board, time, timedelta(days=1), timedelta(minutes=30))
+    assert {row.key for row in heard} == {str(aliases[a]) for a in ("forum", "events", "notifications")}
+    assert all(row.payload["closed"] is True and row.payload["erased"] is False for row in heard)
+    async with board.sessions() as session:
+        assert await addresses.participant_of(session, "forum", aliases["forum"]) == somebody
+
+
+async def test_whoever_is_erased_before_the_closing_was_told_stays_erased(
+    board: Board, time: SettableClock
+) -> None:
+    somebody, aliases = await somebody_with_aliases(board)
+    async with board.sessions.begin() as session:
+        await erasure.close(session, somebody)
+    await erases(board, somebody)
+    heard = await heard_over(board, time, timedelta(days=7, hours=1), timedelta(minutes=30))
+    assert {row.key for row in heard} == {str(aliases[a]) for a in ("forum", "events", "notifications")}
+    assert all(row.payload["erased"] is True for row in heard)
