@@ -1,0 +1,1 @@
+"""The shared forum as this region keeps it."""

@@ -1,0 +1,108 @@
+"""The forum's composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from services.forum import consumers, due
+from services.forum.http import ROUTERS
+from services.forum.http.service import Service
+from services.forum.ids import Home
+from services.forum.replicas.applying import Replicas
+from services.forum.settings import Settings
+from services.forum.use_cases.writers import Writers
+from shared.api import callers, problems, transactions
+from shared.api.limits import Limiter
+from shared.auth import FetchKeys, TokenVerifier, fetch_from
+from shared.bus.broker import make_broker
+from shared.bus.bus import Bus
+from shared.database.engine import make_engine, make_sessions
+from shared.due import run_every
+from shared.hlc import HybridLogicalClock
+from shared.outbox.relay import Relay
+
+
+def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastAPI:
+    """The service as an ASGI application. `fetch_keys` replaces asking identity for its public keys (tests)."""
+    engine = make_engine(
+        settings.database_url.get_secret_value(), pool=settings.database_pool, application="forum"
+    )
+    sessions = make_sessions(engine)
+    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    secret = settings.secret.get_secret_value().encode()
+    home = Home(settings.region, HybridLogicalClock())
+    replicas = Replicas(home, settings.neighbours)
+    writers = Writers()
+    relay = Relay("forum", settings)
+    verifier = TokenVerifier(
+        fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="forum"
+    )
+    bus = Bus(make_broker(settings.kafka, "forum"), sessions, "forum", settings, relay.wake)
+    consumers.subscribe(bus, settings, home, replicas, writers, verifier)
+    due_work = due.DueWork(sessions, home, replicas, relay.wake)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
+            ends.push_async_callback(engine.dispose)
+            ends.push_async_callback(redis.aclose)
+            await _go_on_from_before(sessions, home)
+            if settings.relay:
+                await _background(ends, relay.run())
+            if settings.consumers:
+                for seconds, work, name in (
+                    (settings.erasing_seconds, due_work.erase, "erasures"),
+                    (settings.held_seconds, due_work.release_held, "held records"),
+                    (settings.tidying_seconds, due_work.tidy, "tidying"),
+                ):
+                    await _background(ends, run_every(seconds, work, name=name))
+            await bus.start()
+            ends.push_async_callback(bus.stop)
+            yield
+
+    app = FastAPI(title="Peercafe forum", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = Service(
+        settings, home, Limiter(redis, settings.redis_prefix, secret), writers, secret
+    )
+    app.state.relay = relay
+    problems.install(app)
+    transactions.install(app, sessions)
+    callers.install(app, verifier)
+    for router in ROUTERS:
+        app.include_router(router)
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> JSONResponse:
+        is_live = bus.health().live
+        return JSONResponse({"live": is_live}, 200 if is_live else 503)
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        is_ready = bus.health().ready
+        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+    return app
+
+
+async def _go_on_from_before(sessions: async_sessionmaker[AsyncSession], home: Home) -> None:
+    """Versions go on above all this region has given, also when the machine's clock was set back meanwhile."""
+    async with sessions() as session:
+        home.clock.observe(await due.highest_version(session, home.region))
+
+
+async def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run until the service stops."""
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    ends.push_async_callback(stop)

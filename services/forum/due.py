@@ -1,0 +1,65 @@
+"""What falls due: members to erase, records that were ahead of time, bookkeeping that has had its day."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from services.forum.ids import Home
+from services.forum.replicas.applying import Replicas
+from services.forum.replicas.held import release_due
+from services.forum.use_cases.leaving import acknowledge_others, erase_some
+from shared import clock
+
+# By primary key: ids begin with their time, and a day's worth of rows is looked at.
+HIGHEST = text("""
+SELECT coalesce(max(version), 0) FROM (
+    (SELECT version FROM posts WHERE home = :region ORDER BY id DESC LIMIT 1000)
+    UNION ALL (SELECT version FROM threads WHERE home = :region ORDER BY id DESC LIMIT 1000)
+    UNION ALL (SELECT version FROM reactions WHERE home = :region ORDER BY id DESC LIMIT 1000)
+) newest
+""")
+# Keys are kept until the end of the next day (DESIGN §2).
+FORGET_KEYS = text("DELETE FROM idempotency WHERE made_on < :day")
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """Each method looks for due rows and does them; several processes may do so at once."""
+
+    sessions: async_sessionmaker[AsyncSession]
+    home: Home
+    replicas: Replicas
+    wake_relay: Callable[[], None]
+
+    async def erase(self) -> None:
+        """Go on until nobody is left to erase, a transaction at a time."""
+        more = True
+        while more:
+            async with self.sessions() as session, session.begin():
+                more = await erase_some(session, self.home, clock.now())
+                more = await acknowledge_others(session, self.home, clock.now()) or more
+            if more:
+                self.wake_relay()
+
+    async def release_held(self) -> None:
+        """Apply the records whose time has come."""
+        async with self.sessions() as session, session.begin():
+            released = await release_due(session)
+            if released:
+                await self.replicas.apply(session, released)
+        if released:
+            self.wake_relay()
+
+    async def tidy(self) -> None:
+        """Drop idempotency keys of the day before yesterday and earlier."""
+        async with self.sessions() as session, session.begin():
+            await session.execute(FORGET_KEYS, {"day": clock.today() - timedelta(days=1)})
+
+
+async def highest_version(session: AsyncSession, region: str) -> int:
+    """The highest version that this region is likely to have given."""
+    highest: int = await session.scalar(HIGHEST, {"region": region}) or 0
+    return highest

@@ -1,0 +1,115 @@
+"""The forum's expected errors: status, a stable type that web translates by, and a sentence that helps.
+
+Problem
+ ├ NotFound ─ ThreadNotFound, PostNotFound, ProfileNotFound, NoProfileYet
+ ├ ProfileNeeded, AccountClosed
+ ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
+ ├ ThreadRemoved, ThreadHidden, PostRemoved, PostHidden, NotYours, OwnPost
+ └ PostTooLong
+"""
+
+from shared.api.problems import NotFound, Problem
+
+
+class ThreadNotFound(NotFound):
+    type = "thread-not-found"
+    title = "There is no such thread."
+
+
+class PostNotFound(NotFound):
+    type = "post-not-found"
+    title = "There is no such post."
+
+
+class ProfileNotFound(NotFound):
+    type = "profile-not-found"
+    title = "There is nobody of that forum name here."
+
+
+class ProfileNeeded(Problem):
+    """Writing takes a forum name; reading doesn't."""
+
+    status = 409
+    type = "forum-name-needed"
+    title = "Please choose a forum name first."
+
+
+class NoProfileYet(NotFound):
+    """The caller's own profile, before there is one."""
+
+    type = "forum-name-needed"
+    title = "You have no forum name yet. Please choose one."
+
+
+class AccountClosed(Problem):
+    """The alias was closed or erased, whatever its token says."""
+
+    status = 403
+    type = "account-closed"
+    title = "This account is closed."
+
+
+class NameTaken(Problem):
+    status = 409
+    type = "name-taken"
+    title = "Somebody has this name, or one that looks like it. Please choose another."
+
+
+class NameNotPossible(Problem):
+    status = 422
+    type = "name-not-possible"
+    title = "A forum name has 2 to 30 letters, digits and spaces, and doesn't sound like staff."
+
+
+class ProfileExists(Problem):
+    status = 409
+    type = "profile-exists"
+    title = "You already have a forum name. It can be changed."
+
+
+class NameIsFixed(Problem):
+    status = 409
+    type = "name-is-fixed"
+    title = "A peer consultant's name is the one chosen at joining."
+
+
+class ThreadRemoved(Problem):
+    status = 409
+    type = "thread-removed"
+    title = "The writer has removed this thread, so nothing can be added to it."
+
+
+class ThreadHidden(Problem):
+    status = 409
+    type = "thread-hidden"
+    title = "A peer consultant has hidden this thread, so nothing can be added to it."
+
+
+class PostRemoved(Problem):
+    status = 409
+    type = "post-removed"
+    title = "The writer has removed this post."
+
+
+class PostHidden(Problem):
+    status = 409
+    type = "post-hidden"
+    title = "A peer consultant has hidden this post."
+
+
+class NotYours(Problem):
+    status = 403
+    type = "not-yours"
+    title = "Only the writer can do this."
+
+
+class OwnPost(Problem):
+    status = 409
+    type = "own-post"
+    title = "A reaction is for what somebody else wrote."
+
+
+class PostTooLong(Problem):
+    status = 422
+    type = "post-too-long"
+    title = "A post can be about 16,000 letters long. Please shorten it or write it in two."

@@ -1,0 +1,97 @@
+"""Threads: the list, the page, opening one, what was read of it, watching it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from services.forum.http.service import Here, Opener, Reader, answer
+from services.forum.queries import threads as queries
+from services.forum.schemas import NewThread, ReadMark, ThreadList, ThreadRead
+from services.forum.use_cases import reading, threads
+from services.forum.use_cases.reading import OpenedThread
+from services.forum.use_cases.threads import OpenThread
+from shared import clock
+from shared.api import idempotency
+from shared.api.idempotency import IdempotencyKey
+from shared.api.pages import After, Limit
+from shared.api.transactions import Session
+
+router = APIRouter(tags=["threads"])
+
+Order = Annotated[Literal["latest", "oldest"], Query(description="Latest active first, or oldest first.")]
+
+
+@router.get("/threads", response_model=ThreadList)
+async def list_threads(
+    session: Session,
+    caller: Reader,
+    after: After = None,
+    limit: Limit = 20,
+    order: Order = "latest",
+    unanswered: bool = False,
+) -> Response:
+    """Threads, the latest active first. `unanswered`: only members' threads in which nobody else has written."""
+    return answer(
+        await queries.thread_list(
+            session,
+            caller.alias,
+            consultant=caller.role == "consultant",
+            after=after,
+            limit=limit,
+            oldest_first=order == "oldest",
+            unanswered=unanswered,
+        )
+    )
+
+
+@router.post("/threads", status_code=201, response_model=ThreadRead)
+async def open_thread(
+    body: NewThread, here: Here, session: Session, caller: Opener, key: IdempotencyKey
+) -> Response:
+    """Open a thread with a title, a wish and a first post."""
+    claim = await idempotency.claim(session, here.secret, caller.alias, "threads", key, body)
+    made = claim.made_id
+    if made is None:
+        await here.presents(session, caller)
+        command = OpenThread(caller.alias, caller.role, body.title, body.wish, body.body, clock.now())
+        made = (await threads.open_thread(session, here.home, here.writers, command)).id
+        await claim.made(session, made)
+    consultant = caller.role == "consultant"
+    return answer(
+        await queries.thread_page(session, caller.alias, made, consultant=consultant, after=None, limit=20),
+        201,
+    )
+
+
+@router.get("/threads/{thread_id}", response_model=ThreadRead)
+async def read_thread(
+    thread_id: UUID, session: Session, caller: Reader, after: After = None, limit: Limit = 20
+) -> Response:
+    """A thread and a page of its posts. Reading writes nothing: PUT the read mark with what was shown."""
+    consultant = caller.role == "consultant"
+    return answer(
+        await queries.thread_page(
+            session, caller.alias, thread_id, consultant=consultant, after=after, limit=limit
+        )
+    )
+
+
+@router.put("/threads/{thread_id}/read-mark", status_code=204)
+async def mark_read(thread_id: UUID, body: ReadMark, session: Session, caller: Reader) -> None:
+    """Say what a page of the thread has shown. This is what counts as opening it."""
+    await reading.mark_read(
+        session, OpenedThread(caller.alias, caller.role, thread_id, body.shown, body.upto, clock.now())
+    )
+
+
+@router.put("/threads/{thread_id}/watching", status_code=204)
+async def watch_thread(thread_id: UUID, session: Session, caller: Reader) -> None:
+    """New replies stand in "for you" from now on. Whoever opens or replies watches already."""
+    await threads.start_watching(session, caller.alias, thread_id, clock.now())
+
+
+@router.delete("/threads/{thread_id}/watching", status_code=204)
+async def stop_watching_thread(thread_id: UUID, session: Session, caller: Reader) -> None:
+    """Replies to this thread are no longer told."""
+    await threads.stop_watching(session, caller.alias, thread_id)

@@ -1,0 +1,232 @@
+"""What this region's consultants and members may change, as objects whose methods refuse. Hot paths don't use them."""
+
+from datetime import datetime
+from typing import ClassVar, Self
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, SmallInteger, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from services.forum.errors import AccountClosed, NotYours, PostRemoved, ProfileNeeded
+from services.forum.ids import Home, Identity
+from services.forum.rendering import render
+from shared.contracts.payloads.forum import (
+    Hide,
+    ModerationDecided,
+    PostPublished,
+    ProfilePresented,
+    ReactionGiven,
+    ReactionKind,
+    ThreadOpened,
+    Wish,
+)
+
+PROJECTION = 1  # how columns are filled from a record; raised when a record tells more than it did
+
+
+class Base(DeclarativeBase):
+    type_annotation_map: ClassVar = {
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        UUID: Uuid(),
+    }
+
+
+class Replicated:
+    """What every row of the shared forum has (DESIGN §4)."""
+
+    home: Mapped[str]
+    version: Mapped[int] = mapped_column(BigInteger)
+    erased: Mapped[bool] = mapped_column(default=False)
+    received: Mapped[dict[str, object] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
+    projection: Mapped[int] = mapped_column(SmallInteger, default=PROJECTION)
+    arrived_at: Mapped[datetime]
+    read_back: Mapped[int | None] = mapped_column(BigInteger)
+
+    def rewrite(self, home: Home) -> None:
+        """This region has changed its row: the next version, and no longer as it may once have been received."""
+        self.version = home.version_after(self.version)
+        self.received = None
+
+    def erase(self, home: Home) -> None:
+        """The last state, without content."""
+        self.erased = True
+        self.rewrite(home)
+
+
+class Authored(Replicated):
+    """A row that somebody wrote."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[bytes]
+    author_id: Mapped[UUID]
+    author_nonce: Mapped[bytes]
+
+    def require_author(self, profile_id: UUID) -> None:
+        """Raises NotYours."""
+        if self.author_id != profile_id:
+            raise NotYours()
+
+
+class Profile(Replicated, Base):
+    """A forum name and its drawn mark."""
+
+    __tablename__ = "profiles"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[bytes]
+    role: Mapped[str]
+    name: Mapped[str | None]
+    skeleton: Mapped[str | None]
+    mark: Mapped[int | None]
+
+    def erase(self, home: Home) -> None:
+        """Without name and mark; the id stays, because others' records name it."""
+        self.name = self.skeleton = self.mark = None
+        super().erase(home)
+
+    def record(self) -> ProfilePresented:
+        """The whole state, as published."""
+        return ProfilePresented(
+            id=self.id, home=self.home, version=self.version, erased=self.erased, nonce=self.nonce.hex(),
+            role="consultant" if self.role == "consultant" else "member", name=self.name, mark=self.mark,
+        )  # fmt: skip
+
+
+class Thread(Authored, Base):
+    """A title and a wish; the opening text is the first post."""
+
+    __tablename__ = "threads"
+    title: Mapped[str | None]
+    wish: Mapped[Wish | None] = mapped_column(Text)
+
+    def erase(self, home: Home) -> None:
+        self.title = self.wish = None
+        super().erase(home)
+
+    def record(self) -> ThreadOpened:
+        """The whole state, as published."""
+        return ThreadOpened(
+            id=self.id, home=self.home, version=self.version, erased=self.erased, nonce=self.nonce.hex(),
+            author_id=self.author_id, author_nonce=self.author_nonce.hex(), title=self.title, wish=self.wish,
+        )  # fmt: skip
+
+
+class Post(Authored, Base):
+    """An opening or a reply."""
+
+    __tablename__ = "posts"
+    thread_id: Mapped[UUID]
+    written: Mapped[int] = mapped_column(BigInteger)
+    opening: Mapped[bool]
+    edited: Mapped[bool] = mapped_column(default=False)
+    body: Mapped[str | None]
+    body_html: Mapped[str | None]
+
+    def edit(self, body: str, home: Home) -> None:
+        """Replaces the text for good; it stays where it stands. Raises PostRemoved."""
+        if self.erased:
+            raise PostRemoved()
+        if body != self.body:
+            self.body, self.body_html, self.edited = body, render(body), True
+            self.rewrite(home)
+
+    def erase(self, home: Home) -> None:
+        self.body = self.body_html = None
+        super().erase(home)
+
+    def record(self) -> PostPublished:
+        """The whole state, as published."""
+        return PostPublished(
+            id=self.id, home=self.home, version=self.version, erased=self.erased, nonce=self.nonce.hex(),
+            author_id=self.author_id, author_nonce=self.author_nonce.hex(), thread_id=self.thread_id,
+            written=self.written, opening=self.opening, body=self.body, edited=self.edited,
+        )  # fmt: skip
+
+
+class Reaction(Authored, Base):
+    """One of three; taken back = erased, given again = a new one."""
+
+    __tablename__ = "reactions"
+    post_id: Mapped[UUID]
+    kind: Mapped[ReactionKind | None] = mapped_column(Text)
+
+    def erase(self, home: Home) -> None:
+        self.kind = None
+        super().erase(home)
+
+    def record(self) -> ReactionGiven:
+        """The whole state, as published."""
+        return ReactionGiven(
+            id=self.id, home=self.home, version=self.version, erased=self.erased, nonce=self.nonce.hex(),
+            author_id=self.author_id, author_nonce=self.author_nonce.hex(), post_id=self.post_id, kind=self.kind,
+        )  # fmt: skip
+
+
+class Moderation(Replicated, Base):
+    """All that this region decided about one post or thread. Hides stay; a restore lifts them by id."""
+
+    __tablename__ = "moderation"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    target_id: Mapped[UUID]
+    target_kind: Mapped[str]
+    hide_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    hide_reasons: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    lifts: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+
+    def hide(self, hide_id: UUID, reason: str, home: Home) -> None:
+        """One more hide; the target stays hidden until it is lifted."""
+        self.hide_ids = [*self.hide_ids, hide_id]
+        self.hide_reasons = [*self.hide_reasons, reason]
+        self.rewrite(home)
+
+    def lift(self, hide_ids: list[UUID], home: Home) -> None:
+        """Lifts these hides, of whatever region."""
+        self.lifts = sorted({*self.lifts, *hide_ids})
+        self.rewrite(home)
+
+    def record(self) -> ModerationDecided:
+        """The whole state, as published."""
+        hides = tuple(Hide(id=i, reason=r) for i, r in zip(self.hide_ids, self.hide_reasons, strict=True))
+        return ModerationDecided(
+            id=self.id, home=self.home, version=self.version, target_id=self.target_id,
+            target_kind="thread" if self.target_kind == "thread" else "post", hides=hides, lifts=tuple(self.lifts),
+        )  # fmt: skip
+
+
+class Member(Base):
+    """An alias of this region, which never leaves it, and the profile it writes as."""
+
+    __tablename__ = "members"
+    alias: Mapped[UUID] = mapped_column(primary_key=True)
+    profile_id: Mapped[UUID | None]
+    role: Mapped[str | None]
+    closed: Mapped[bool] = mapped_column(default=False)
+    erased: Mapped[bool] = mapped_column(default=False)
+    erasure_id: Mapped[UUID | None]
+    erasing_since: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+    version: Mapped[int | None] = mapped_column(BigInteger)
+
+    def require_open(self) -> Self:
+        """Raises AccountClosed, whatever the token says."""
+        if self.closed or self.erased:
+            raise AccountClosed()
+        return self
+
+    def writes_as(self) -> UUID:
+        """The profile's id. Raises AccountClosed, ProfileNeeded."""
+        self.require_open()
+        if self.profile_id is None:
+            raise ProfileNeeded()
+        return self.profile_id
+
+
+def authored_by(
+    home: Home, identity: Identity, version: int, author: Identity, at: datetime
+) -> dict[str, object]:
+    """The columns that every newly written row has."""
+    return {
+        "id": identity.id, "nonce": identity.nonce, "home": home.region, "version": version, "erased": False,
+        "projection": PROJECTION, "arrived_at": at, "author_id": author.id, "author_nonce": author.nonce,
+    }  # fmt: skip

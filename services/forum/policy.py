@@ -1,0 +1,17 @@
+"""Pure rules of the forum."""
+
+from datetime import timedelta
+
+MAX_POST_BYTES = 16 * 1024
+# How far a read mark stays behind: nothing that is still being committed can have arrived before it. The bound is
+# the database's `transaction_timeout`.
+MARK_STAYS_BACK = timedelta(seconds=5)
+VIEW_AGAIN_AFTER = timedelta(minutes=30)
+MOST_SHOWN = 1000  # ids that a read mark keeps; the oldest go first
+HELD_AHEAD = timedelta(minutes=10)
+REACTIONS = ("thanks", "recognise", "thinking")
+
+
+def too_long(body: str) -> bool:
+    """Whether a post is over the limit, as UTF-8."""
+    return len(body.encode()) > MAX_POST_BYTES

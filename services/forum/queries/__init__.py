@@ -1,0 +1,1 @@
+"""Reads: plain SQL, rows to JSON-ready dicts, no domain objects."""

@@ -1,0 +1,40 @@
+"""SQL that several reads share. Each takes the aliases of the tables it looks at."""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+
+def hidden(target: str, home: str) -> str:
+    """Whether `target` (an id) is hidden: some hide isn't lifted by its own region or by the target's home."""
+    return f"""EXISTS (
+        SELECT FROM moderation d CROSS JOIN LATERAL unnest(d.hide_ids) AS hide(id)
+        WHERE d.target_id = {target} AND NOT EXISTS (
+            SELECT FROM moderation l
+            WHERE l.target_id = {target} AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home})))"""
+
+
+def reason(target: str, home: str) -> str:
+    """The newest reason of a hide that isn't lifted."""
+    return f"""(SELECT hide.reason
+        FROM moderation d CROSS JOIN LATERAL unnest(d.hide_ids, d.hide_reasons) AS hide(id, reason)
+        WHERE d.target_id = {target} AND NOT EXISTS (
+            SELECT FROM moderation l
+            WHERE l.target_id = {target} AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home}))
+        ORDER BY d.version DESC LIMIT 1)"""
+
+
+def look_alike(profile: str) -> str:
+    """Whether an older id has a name that looks like this one's, so that this one bears the neutral mark."""
+    return (
+        f"""EXISTS (SELECT FROM profiles q WHERE q.skeleton = {profile}.skeleton AND q.id < {profile}.id)"""
+    )
+
+
+def unread(post: str, mark: str, reader: str) -> str:
+    """Whether a post by somebody else isn't in what the reader's mark says was read."""
+    return f"""({post}.author_id IS DISTINCT FROM {reader} AND NOT {post}.erased
+        AND {post}.arrived_at > coalesce({mark}.read_until, '-infinity')
+        AND {post}.id <> ALL (coalesce({mark}.shown, '{{}}')))"""
+
+
+READER = "(SELECT m.profile_id FROM members m WHERE m.alias = $1)"
+REFUSED = "coalesce((SELECT m.closed OR m.erased FROM members m WHERE m.alias = $1), false)"

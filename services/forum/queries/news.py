@@ -1,0 +1,70 @@
+"""What is new for a member: replies they haven't opened in threads they watch, and what moderation did to theirs."""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.errors import AccountClosed
+from services.forum.queries.fetch import fetch
+from services.forum.queries.fragments import READER, REFUSED, hidden, unread
+
+MOST = 100
+
+# `after` is the post on whose following page the first unread reply stands: a link leads right to it.
+REPLIES = f"""
+WITH reader AS MATERIALIZED (SELECT {READER} AS profile_id, {REFUSED} AS refused)
+SELECT w.thread_id, CASE WHEN NOT t.erased AND NOT {hidden("t.id", "t.home")} THEN t.title END AS title,
+    first.id AS post_id, reader.refused,
+    (SELECT b.id FROM posts b WHERE b.thread_id = w.thread_id AND (b.written, b.id) < (first.written, first.id)
+        ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
+FROM watching w
+CROSS JOIN reader
+JOIN threads t ON t.id = w.thread_id
+LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
+CROSS JOIN LATERAL (
+    SELECT p.id, p.written, p.arrived_at FROM posts p
+    WHERE p.thread_id = w.thread_id AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id")}
+        AND NOT {hidden("p.id", "p.home")}
+    ORDER BY p.arrived_at LIMIT 1) first
+WHERE w.alias = $1
+ORDER BY first.arrived_at DESC LIMIT {MOST}
+"""
+MODERATION = f"""
+SELECT n.kind, n.thread_id, n.target_id, n.reason, t.title, {REFUSED} AS refused
+FROM moderation_news n LEFT JOIN threads t ON t.id = n.thread_id
+WHERE n.alias = $1
+ORDER BY n.told_at DESC LIMIT {MOST}
+"""
+
+
+async def for_you(session: AsyncSession, alias: UUID) -> dict[str, object]:
+    """In words, never in numbers: an item stands until its thread is opened. Raises AccountClosed."""
+    moderation = await fetch(session, MODERATION, alias)
+    replies = await fetch(session, REPLIES, alias)
+    if any(row["refused"] for row in (*moderation[:1], *replies[:1])):
+        raise AccountClosed()
+    items: list[dict[str, object]] = [
+        {
+            "kind": row["kind"],
+            "thread_id": row["thread_id"],
+            "title": row["title"],
+            "post_id": None if row["target_id"] == row["thread_id"] else row["target_id"],
+            "after": None,
+            "reason": row["reason"],
+        }
+        for row in moderation
+    ]
+    items += [
+        {
+            "kind": "reply",
+            "thread_id": row["thread_id"],
+            "title": row["title"],
+            "post_id": row["post_id"],
+            "after": row["after"],
+            "reason": None,
+        }
+        for row in replies
+    ]
+    return {"items": items}

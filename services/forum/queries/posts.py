@@ -1,0 +1,96 @@
+"""Posts as the API gives them."""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.errors import PostNotFound
+from services.forum.policy import REACTIONS
+from services.forum.queries.fetch import fetch
+from services.forum.queries.fragments import READER, hidden, look_alike, reason
+from shared.hlc import time_of
+
+_hidden = f"""({hidden("p.id", "p.home")} OR p.opening AND head.hidden)"""
+_sees = "($3 OR p.author_id IS NOT DISTINCT FROM head.profile_id)"
+
+# Bits 0-2: a reaction was given; bits 3-5: by the reader (9 = both).
+_reactions = """(SELECT coalesce(bit_or(
+        CASE g.kind WHEN 'thanks' THEN 1 WHEN 'recognise' THEN 2 WHEN 'thinking' THEN 4 ELSE 0 END
+        * CASE WHEN g.author_id = head.profile_id THEN 9 ELSE 1 END), 0)
+    FROM reactions g WHERE g.post_id = p.id AND NOT g.erased)"""
+
+# Of posts p; needs `head` (profile_id, hidden) and $3: whether the reader is a consultant.
+POST_COLUMNS = f"""
+    p.id, p.thread_id, p.written, p.opening, p.edited, p.erased, visible.hidden, visible.shown,
+    CASE WHEN visible.shown THEN p.body_html END AS body_html,
+    CASE WHEN p.author_id = head.profile_id THEN p.body END AS body,
+    CASE WHEN visible.hidden AND {_sees} THEN
+        coalesce({reason("p.id", "p.home")}, {reason("p.thread_id", "p.home")}) END AS reason,
+    p.author_id IS NOT DISTINCT FROM head.profile_id AS mine,
+    p.author_id, pp.name, pp.mark, pp.role, {look_alike("pp")} AS look_alike, {_reactions} AS reactions"""
+POST_JOINS = f"""
+    LEFT JOIN profiles pp ON pp.id = p.author_id
+    CROSS JOIN LATERAL (SELECT h.hidden, NOT p.erased AND (NOT h.hidden OR {_sees}) AS shown
+        FROM (SELECT {_hidden} AS hidden) h) visible"""
+
+ONE = f"""
+SELECT {POST_COLUMNS}
+FROM posts p
+LEFT JOIN threads t ON t.id = p.thread_id
+CROSS JOIN LATERAL (
+    SELECT {READER} AS profile_id, {hidden("t.id", "t.home")} AS hidden
+) head {POST_JOINS}
+WHERE p.id = $2
+"""
+
+
+async def one_post(session: AsyncSession, alias: UUID, post_id: UUID, *, consultant: bool) -> dict[str, Any]:
+    """One post, for the person who has just changed something about it. Raises PostNotFound."""
+    rows = await fetch(session, ONE, alias, post_id, consultant)
+    if not rows:
+        raise PostNotFound()
+    return shown_post(rows[0])
+
+
+def shown_post(row: Any, *, new: bool = False) -> dict[str, Any]:
+    """A post as the API gives it: a removed one is a place and nothing else, a hidden one its writer's and consultants'."""
+    shown = row["shown"]
+    bits = row["reactions"]
+    return {
+        "id": row["id"],
+        "thread_id": row["thread_id"],
+        "opening": row["opening"],
+        "author": shown_author(row) if shown else None,
+        "body_html": row["body_html"],
+        "body": row["body"],
+        "written_at": time_of(row["written"]),
+        "edited": row["edited"],
+        "removed": row["erased"],
+        "hidden": row["hidden"],
+        "hidden_reason": row["reason"],
+        "mine": row["mine"],
+        "new": new,
+        "reactions": shown_reactions(bits if shown else 0),
+    }
+
+
+def shown_reactions(bits: int) -> dict[str, dict[str, bool]]:
+    """Whether anybody, and whether the reader, gave each of the three; never how many."""
+    return {
+        kind: {"any": bool(bits >> place & 1), "mine": bool(bits >> place + 3 & 1)}
+        for place, kind in enumerate(REACTIONS)
+    }
+
+
+def shown_author(row: Any) -> dict[str, Any]:
+    """A writer as the API gives them: never alias, home or time of joining."""
+    return {
+        "id": row["author_id"],
+        "name": row["name"],
+        "mark": row["mark"],
+        "role": row["role"],
+        "look_alike": row["look_alike"],
+    }

@@ -1,0 +1,30 @@
+"""Posts as HTML: a subset of CommonMark (no images, no raw HTML), sanitised, links that lead out without a trace.
+
+Rendered once, when a post is written or applied, and stored beside its source.
+"""
+
+import nh3
+from markdown_it import MarkdownIt
+
+LINK_REL = "nofollow noreferrer noopener"
+TAGS = {
+    "a", "blockquote", "br", "code", "em", "h3", "h4", "hr", "li", "ol", "p", "pre", "strong", "ul",
+}  # fmt: skip
+ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+SCHEMES = {"http", "https", "mailto"}
+MAX_NESTING = 20
+
+_markdown = (
+    MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": MAX_NESTING})
+    .disable(["image", "html_block", "html_inline", "reference"])
+)  # fmt: skip
+_heading = {"h1": "h3", "h2": "h4", "h3": "h4", "h4": "h4", "h5": "h4", "h6": "h4"}
+
+
+def render(source: str) -> str:
+    """HTML for a page's inside: headings below the page's own, line breaks kept, nothing that loads or runs."""
+    tokens = _markdown.parse(source)
+    for token in tokens:
+        token.tag = _heading.get(token.tag, token.tag)
+    html: str = _markdown.renderer.render(tokens, _markdown.options, {})
+    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=LINK_REL)

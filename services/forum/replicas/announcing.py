@@ -1,0 +1,135 @@
+"""What follows from posts and decisions that have come: numbers of replies, and notices to people of this region."""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.queries.fragments import hidden, reason, unread
+from shared.contracts.payloads.notices import NoticeRequested
+from shared.contracts.topics import NOTICES_REQUESTED
+from shared.outbox.add import row
+
+# Everything follows from how each row stands against what was counted and announced of it, so a batch that comes
+# again changes nothing. `activity` stands by itself: a reply may come before its thread.
+SETTLE = text(f"""
+WITH own AS (
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:last AS bigint[]), CAST(:highest AS bigint[]))
+        AS o (id, last, highest)
+), before AS (
+    SELECT p.id, p.thread_id, p.author_id, p.written, p.opening, p.erased, p.announced_at, p.counted, p.read_back,
+        p.arrived_at, NOT p.opening AND NOT p.erased AS counts, o.last, o.highest
+    FROM posts p JOIN own o ON o.id = p.id ORDER BY p.id FOR UPDATE OF p
+), settled AS (
+    UPDATE posts p SET announced_at = coalesce(b.announced_at, CAST(:at AS timestamptz)), counted = b.counts,
+        read_back = greatest(b.read_back, b.highest)
+    FROM before b
+    WHERE p.id = b.id
+        AND (b.announced_at IS NULL OR b.counted <> b.counts OR b.highest > coalesce(b.read_back, -1))
+), activity AS (
+    INSERT INTO thread_activity AS a (thread_id, replies, last_written, first_writer, answered)
+    SELECT b.thread_id, sum(b.counts::int - b.counted::int), max(b.written),
+        (array_agg(b.author_id ORDER BY b.written, b.id))[1], count(DISTINCT b.author_id) > 1
+    FROM before b WHERE b.announced_at IS NULL OR b.counted <> b.counts
+    GROUP BY b.thread_id ORDER BY b.thread_id
+    ON CONFLICT (thread_id) DO UPDATE SET
+        replies = a.replies + excluded.replies,
+        last_written = greatest(a.last_written, excluded.last_written),
+        first_writer = coalesce(a.first_writer, excluded.first_writer),
+        answered = a.answered OR excluded.answered OR coalesce(a.first_writer <> excluded.first_writer, false)
+), reader AS (
+    SELECT DISTINCT w.alias
+    FROM before b
+    JOIN watching w ON w.thread_id = b.thread_id AND b.arrived_at > w.since
+    LEFT JOIN members m ON m.alias = w.alias
+    LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
+    WHERE b.announced_at IS NULL AND b.counts AND {unread("b", "r", "m.profile_id")}
+), requested AS (
+    INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
+    SELECT gen_random_uuid(), CAST(:topic AS text), reader.alias::text, CAST(:type AS text),
+        CAST(:occurred_at AS timestamptz), CAST(:payload AS bytea)
+    FROM reader
+)
+SELECT b.id, b.last < greatest(b.read_back, b.highest) AS overtaken,
+    CASE WHEN b.counted AND NOT b.counts THEN b.thread_id END AS lost_a_reply
+FROM before b
+""")
+
+# After a removal: has anybody but the thread's writer still written in it?
+RECOUNT = text("""
+UPDATE thread_activity a SET first_writer = t.author_id, answered = EXISTS (
+    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND p.counted AND p.author_id <> t.author_id)
+FROM threads t WHERE t.id = a.thread_id AND a.thread_id = ANY (CAST(:threads AS uuid[]))
+""")
+
+TELL = text(f"""
+WITH target AS (
+    SELECT p.id, p.thread_id, p.author_id, {hidden("p.id", "p.home")} AS hidden, {reason("p.id", "p.home")} AS reason
+    FROM posts p WHERE p.id = ANY (CAST(:targets AS uuid[])) AND NOT p.erased
+    UNION ALL
+    SELECT t.id, t.id, t.author_id, {hidden("t.id", "t.home")}, {reason("t.id", "t.home")}
+    FROM threads t WHERE t.id = ANY (CAST(:targets AS uuid[])) AND NOT t.erased
+), changed AS (
+    SELECT target.*, m.alias FROM target
+    JOIN members m ON m.profile_id = target.author_id
+    LEFT JOIN moderation_told d ON d.target_id = target.id
+    WHERE target.hidden <> coalesce(d.hidden, false)
+), told AS (
+    INSERT INTO moderation_told (target_id, hidden) SELECT id, hidden FROM changed
+    ON CONFLICT (target_id) DO UPDATE SET hidden = excluded.hidden
+), news AS (
+    INSERT INTO moderation_news (alias, target_id, thread_id, kind, reason, told_at)
+    SELECT alias, id, thread_id, CASE WHEN hidden THEN 'hidden' ELSE 'restored' END, reason,
+        CAST(:at AS timestamptz)
+    FROM changed
+    ON CONFLICT (alias, target_id) DO UPDATE
+        SET kind = excluded.kind, reason = excluded.reason, told_at = excluded.told_at
+)
+INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
+SELECT gen_random_uuid(), CAST(:topic AS text), alias::text, CAST(:type AS text), CAST(:occurred_at AS timestamptz),
+    CAST(:payload AS bytea)
+FROM (SELECT DISTINCT alias FROM changed) whom
+""")
+
+
+async def settle_posts(
+    session: AsyncSession, own: Mapping[UUID, tuple[int, int] | None], at: datetime
+) -> list[UUID]:
+    """Count posts in their threads, request notices for replies, once each; in one statement.
+
+    `own` gives for our own posts (last, highest) version read back, None for mirrored ones. Returns those whose
+    newest version isn't the last that was sent.
+    """
+    notice = row(NOTICES_REQUESTED["forum"], "", NoticeRequested(category="replies"), at=at)
+    read = {post: versions or (None, None) for post, versions in own.items()}
+    rows = await session.execute(
+        SETTLE,
+        {
+            "ids": list(read),
+            "last": [last for last, _ in read.values()],
+            "highest": [highest for _, highest in read.values()],
+            "at": at,
+            **_without_id_and_key(notice),
+        },
+    )
+    settled = rows.all()
+    recount = sorted({each.lost_a_reply for each in settled if each.lost_a_reply})
+    if recount:
+        await session.execute(RECOUNT, {"threads": recount})
+    return [each.id for each in settled if each.overtaken]
+
+
+async def tell_authors(session: AsyncSession, targets: list[UUID], at: datetime) -> None:
+    """Tell writers of this region what they don't know yet: hidden (and why), or restored. In one statement."""
+    notice = row(
+        NOTICES_REQUESTED["forum"], "", NoticeRequested(category="moderation", urgency="soon"), at=at
+    )
+    await session.execute(TELL, {"targets": targets, "at": at, **_without_id_and_key(notice)})
+
+
+def _without_id_and_key(notice: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in notice.items() if name not in ("event_id", "key")}

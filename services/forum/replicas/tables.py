@@ -1,0 +1,149 @@
+"""How each kind of record fills its table: one statement a batch, the higher version wins."""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from services.forum.models import (
+    PROJECTION,
+    Moderation,
+    Post,
+    Profile,
+    Reaction,
+    Replicated,
+    Thread,
+)
+from services.forum.names import skeleton
+from services.forum.rendering import render
+from shared.contracts.payloads.forum import PostPublished, ProfilePresented
+from shared.contracts.topics import ERASURES, MODERATION, POSTS, PROFILES, REACTIONS, THREADS, Topic
+from shared.hlc import COUNTER_BITS
+
+Columns = dict[str, str]  # column → its type in the record
+
+STATE: Columns = {"home": "text", "version": "bigint", "erased": "boolean"}
+NONCE: Columns = {"id": "uuid", "nonce": "bytea"}
+AUTHORED: Columns = {**NONCE, "author_id": "uuid", "author_nonce": "bytea"}
+
+
+def _nothing_more(_state: Any) -> dict[str, object]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A topic's table. `fixed` columns say who and where, and never change; `content` goes with the version.
+
+    `computed` gives columns that the record doesn't have.
+    """
+
+    topic: Topic
+    name: str
+    fixed: Columns
+    content: Columns
+    entity: type[Replicated] | None
+    computed: Callable[[Any], dict[str, object]] = _nothing_more
+
+    @property
+    def upsert(self) -> TextClause:
+        """Takes :records (a JSON array), :at. `arrived_at` is that of the first version that came."""
+        columns = {**self.fixed, **STATE, **self.content, "received": "jsonb"}
+        types = ", ".join(f"{c} {'text' if t == 'bytea' else t}" for c, t in columns.items())
+        values = ", ".join(f"decode(r.{c}, 'hex')" if t == "bytea" else f"r.{c}" for c, t in columns.items())
+        changed = ["version", "erased", "received", "projection", *self.content]
+        sets = ", ".join(f"{c} = excluded.{c}" for c in changed)
+        return text(
+            f"INSERT INTO {self.name} AS t ({', '.join(columns)}, projection, arrived_at)"
+            f" SELECT {values}, {PROJECTION}, CAST(:at AS timestamptz)"
+            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({types}) ORDER BY r.id"
+            f" ON CONFLICT (id) DO UPDATE SET {sets} WHERE excluded.version > t.version"
+        )
+
+    @property
+    def read_back(self) -> TextClause:
+        """Takes :ids, :last, :highest (of our own records); gives the ids whose newest version isn't the last sent."""
+        return text(
+            "WITH own AS (SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:last AS bigint[]),"
+            " CAST(:highest AS bigint[])) AS o (id, last, highest)),"
+            f" before AS (SELECT t.id, t.read_back, o.last, o.highest FROM {self.name} t JOIN own o ON t.id = CAST("
+            f"o.id AS {self.id_type}) ORDER BY t.id FOR UPDATE OF t)"
+            f" UPDATE {self.name} t SET read_back = greatest(b.read_back, b.highest) FROM before b WHERE t.id = b.id"
+            " RETURNING t.id, b.last < greatest(b.read_back, b.highest) AS overtaken"
+        )
+
+    @property
+    def id_type(self) -> str:
+        return self.fixed["id"]
+
+    def row(self, state: Any, received: object) -> dict[str, object]:
+        """A record as `upsert` takes it."""
+        content = state.model_dump(mode="json")
+        wanted = {**self.fixed, **STATE, **self.content}
+        return {c: content.get(c) for c in wanted} | self.computed(state) | {"received": received}
+
+
+def _profile(state: ProfilePresented) -> dict[str, object]:
+    return {"skeleton": None if state.name is None else skeleton(state.name)}
+
+
+def _post(state: PostPublished) -> dict[str, object]:
+    # A record from before `written` was told stands where its id says.
+    written = state.written if state.written is not None else state.id.int >> 80 << COUNTER_BITS
+    return {"written": written, "body_html": None if state.body is None else render(state.body)}
+
+
+def _moderation(state: Any) -> dict[str, object]:
+    return {
+        "hide_ids": [str(hide.id) for hide in state.hides],
+        "hide_reasons": [hide.reason for hide in state.hides],
+    }
+
+
+TABLES = {
+    table.topic.name: table
+    for table in (
+        Table(
+            PROFILES,
+            "profiles",
+            NONCE,
+            {"role": "text", "name": "text", "skeleton": "text", "mark": "integer"},
+            Profile,
+            _profile,
+        ),
+        Table(THREADS, "threads", AUTHORED, {"title": "text", "wish": "text"}, Thread),
+        Table(
+            POSTS,
+            "posts",
+            {**AUTHORED, "thread_id": "uuid", "written": "bigint", "opening": "boolean"},
+            {"body": "text", "body_html": "text", "edited": "boolean"},
+            Post,
+            _post,
+        ),
+        Table(REACTIONS, "reactions", {**AUTHORED, "post_id": "uuid"}, {"kind": "text"}, Reaction),
+        Table(
+            MODERATION,
+            "moderation",
+            {"id": "text", "target_id": "uuid", "target_kind": "text"},
+            {"hide_ids": "uuid[]", "hide_reasons": "text[]", "lifts": "uuid[]"},
+            Moderation,
+            _moderation,
+        ),
+        Table(
+            ERASURES,
+            "erasures",
+            {"id": "text", "erasure_id": "uuid"},
+            {
+                "profiles": "uuid[]",
+                "threads": "uuid[]",
+                "posts": "uuid[]",
+                "reactions": "uuid[]",
+                "acknowledged": "boolean",
+            },
+            None,
+        ),
+    )
+}

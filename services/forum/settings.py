@@ -1,0 +1,20 @@
+"""What the forum is told from outside."""
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import LimitSettings, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Environment names start with `PEERCAFE_FORUM_`."""
+
+    model_config = SettingsConfigDict(env_prefix="PEERCAFE_FORUM_", env_nested_delimiter="__", extra="ignore")
+
+    redis_prefix: str = "forum:"
+    neighbours: tuple[str, ...] = ()  # regions whose mirrored topics are read
+    posts: LimitSettings = LimitSettings(rate=30 / 60, burst=60)
+    threads: LimitSettings = LimitSettings(rate=10 / 60, burst=20)
+    reads: LimitSettings = LimitSettings(rate=20, burst=60)
+    erasing_seconds: float = 1  # between looks for members to erase
+    held_seconds: float = 10  # between looks for records that were ahead of time and are due
+    tidying_seconds: float = 3600

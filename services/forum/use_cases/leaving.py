@@ -1,0 +1,205 @@
+"""When somebody's alias is closed or erased, and when another region asks us to show that we erased."""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.ids import Home
+from services.forum.models import PROJECTION, Authored, Member, Post, Profile, Reaction, Thread
+from shared.contracts.payloads.forum import ErasureRequested
+from shared.contracts.payloads.identity import AudienceAlias
+from shared.contracts.topics import ERASURES, POSTS, PROFILES, REACTIONS, THREADS, Topic
+from shared.outbox.add import add, add_all
+
+AT_ONCE = 500  # entities erased in one transaction
+MOST_NAMED = 5000  # ids in one erasure's record, which must stay under the outbox's limit
+
+# Erased stays erased, whatever is said later.
+CHANGE = text("""
+INSERT INTO members AS m (alias, role, closed, erased, erasure_id, erasing_since, version)
+VALUES (:alias, :role, :closed, :erased, :erasure_id, :erasing_since, :version)
+ON CONFLICT (alias) DO UPDATE SET role = coalesce(excluded.role, m.role), closed = excluded.closed,
+    erased = m.erased OR excluded.erased, erasure_id = coalesce(m.erasure_id, excluded.erasure_id),
+    erasing_since = coalesce(m.erasing_since, excluded.erasing_since), version = excluded.version
+WHERE m.version IS NULL OR excluded.version > m.version
+""")
+FORGET = (
+    text("DELETE FROM watching WHERE alias = :alias"),
+    text("DELETE FROM read_marks WHERE alias = :alias"),
+    text("DELETE FROM moderation_news WHERE alias = :alias"),
+)
+STATE_ERASURE = text(f"""
+INSERT INTO erasures AS e (id, home, version, erased, projection, arrived_at, erasure_id, profiles, threads, posts,
+    reactions, acknowledged)
+VALUES (:id, :home, :version, false, {PROJECTION}, :at, :erasure_id, :profiles, :threads, :posts, :reactions, :done)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, acknowledged = excluded.acknowledged
+    WHERE excluded.version > e.version
+""")
+STATED = text(
+    "SELECT profiles, threads, posts, reactions, acknowledged, version FROM erasures WHERE id = :id FOR UPDATE"
+)
+# Requests of other regions that we haven't acknowledged although all they name is stored here as erased.
+ANSWERABLE = text("""
+SELECT e.erasure_id FROM erasures e
+WHERE e.home <> :home AND cardinality(e.profiles) + cardinality(e.threads) + cardinality(e.posts) > 0
+    AND NOT EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home)
+    AND NOT EXISTS (SELECT FROM unnest(e.profiles) n LEFT JOIN profiles p ON p.id = n WHERE p.erased IS NOT true)
+    AND NOT EXISTS (SELECT FROM unnest(e.threads) n LEFT JOIN threads t ON t.id = n WHERE t.erased IS NOT true)
+    AND NOT EXISTS (SELECT FROM unnest(e.posts) n LEFT JOIN posts p ON p.id = n WHERE p.erased IS NOT true)
+    AND NOT EXISTS (SELECT FROM unnest(e.reactions) n LEFT JOIN reactions r ON r.id = n WHERE r.erased IS NOT true)
+LIMIT 100
+""")
+
+
+async def change_members(
+    session: AsyncSession, home: Home, changes: list[AudienceAlias], at: datetime
+) -> None:
+    """What identity says of aliases: role, closed, erased. From the commit on a closed or erased alias is refused."""
+    for change in sorted(changes, key=lambda change: change.id):
+        await session.execute(
+            CHANGE,
+            {
+                "alias": change.id,
+                "role": change.role,
+                "closed": change.closed,
+                "erased": change.erased,
+                "erasure_id": change.erasure_id,
+                "erasing_since": at if change.erased else None,
+                "version": change.version,
+            },
+        )
+        if change.role in ("member", "consultant") and not change.erased:
+            await _present_role(session, home, change.id, change.role)
+
+
+async def _present_role(session: AsyncSession, home: Home, alias: UUID, role: str) -> None:
+    found = select(Profile).join(Member, Member.profile_id == Profile.id)
+    profile = await session.scalar(found.where(Member.alias == alias).with_for_update(of=Profile))
+    if profile is not None and not profile.erased and profile.role != role:
+        profile.role = role
+        profile.rewrite(home)
+        await add(session, PROFILES, profile.id, profile.record())
+
+
+async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
+    """Erase a part of one member who is to be erased; whether there may be more to do.
+
+    Names what goes first, then erases by AT_ONCE, the profile last; then forgets what the alias read and watched, and
+    who it wrote as. Its name stays reserved.
+    """
+    waiting = select(Member).where(Member.erasing_since.is_not(None), Member.erased_at.is_(None))
+    member = await session.scalar(
+        waiting.order_by(Member.erasing_since).limit(1).with_for_update(skip_locked=True)
+    )
+    if member is None:
+        return False
+    if member.erasure_id is None:
+        member.erasure_id = uuid4()
+    profile = None
+    if member.profile_id is not None:
+        profile = await session.get(Profile, member.profile_id, with_for_update=True)
+    if profile is not None:
+        await _state_request(session, home, member.erasure_id, profile.id, at)
+        if await _erase_written(session, home, profile.id):
+            return True
+        profile.erase(home)
+        await add(session, PROFILES, profile.id, profile.record())
+        await _acknowledge_own(session, home, member.erasure_id, at)
+    for statement in FORGET:
+        await session.execute(statement, {"alias": member.alias})
+    member.profile_id, member.erased_at = None, at
+    return True
+
+
+async def acknowledge_others(session: AsyncSession, home: Home, at: datetime) -> bool:
+    """Answer other regions' erasures once every entity they name is stored here as erased."""
+    answerable = list(await session.scalars(ANSWERABLE, {"home": home.region}))
+    for erasure_id in answerable:
+        await _publish_erasure(session, home, ErasureRequested(
+            id=f"{erasure_id}:{home.region}", home=home.region, version=home.clock.tick(), erasure_id=erasure_id,
+            acknowledged=True,
+        ), at)  # fmt: skip
+    return bool(answerable)
+
+
+async def _erase_written(session: AsyncSession, home: Home, profile: UUID) -> bool:
+    """Erase up to AT_ONCE rows; whether any was left to erase."""
+    kinds: tuple[tuple[type[Authored], Topic], ...] = (
+        (Thread, THREADS),
+        (Post, POSTS),
+        (Reaction, REACTIONS),
+    )
+    for kind, topic in kinds:
+        entity: Any = kind
+        rows = await session.scalars(
+            select(entity)
+            .where(entity.author_id == profile, ~entity.erased)
+            .order_by(entity.id)
+            .limit(AT_ONCE)
+            .with_for_update()
+        )
+        found = list(rows)
+        for row in found:
+            row.erase(home)
+        if found:
+            await add_all(session, topic, [(row.id, row.record()) for row in found])
+            return True
+    return False
+
+
+async def _state_request(
+    session: AsyncSession, home: Home, erasure_id: UUID, profile: UUID, at: datetime
+) -> None:
+    """Say once what this erasure takes along."""
+    stated = f"{erasure_id}:{home.region}"
+    if (await session.execute(STATED, {"id": stated})).one_or_none() is not None:
+        return
+    left = MOST_NAMED
+    named: dict[str, tuple[UUID, ...]] = {}
+    for name, kind in (("threads", Thread), ("posts", Post), ("reactions", Reaction)):
+        entity: Any = kind
+        ids = await session.scalars(
+            select(entity.id)
+            .where(entity.author_id == profile, ~entity.erased)
+            .order_by(entity.id)
+            .limit(left)
+        )
+        named[name] = tuple(ids)
+        left -= len(named[name])
+    await _publish_erasure(session, home, ErasureRequested(
+        id=stated, home=home.region, version=home.clock.tick(), erasure_id=erasure_id, profiles=(profile,), **named,
+    ), at)  # fmt: skip
+
+
+async def _acknowledge_own(session: AsyncSession, home: Home, erasure_id: UUID, at: datetime) -> None:
+    stated = f"{erasure_id}:{home.region}"
+    row = (await session.execute(STATED, {"id": stated})).one()
+    await _publish_erasure(session, home, ErasureRequested(
+        id=stated, home=home.region, version=home.version_after(row.version), erasure_id=erasure_id,
+        profiles=tuple(row.profiles), threads=tuple(row.threads), posts=tuple(row.posts),
+        reactions=tuple(row.reactions), acknowledged=True,
+    ), at)  # fmt: skip
+
+
+async def _publish_erasure(session: AsyncSession, home: Home, record: ErasureRequested, at: datetime) -> None:
+    await session.execute(
+        STATE_ERASURE,
+        {
+            "id": record.id,
+            "home": home.region,
+            "version": record.version,
+            "at": at,
+            "erasure_id": record.erasure_id,
+            "profiles": list(record.profiles),
+            "threads": list(record.threads),
+            "posts": list(record.posts),
+            "reactions": list(record.reactions),
+            "done": record.acknowledged,
+        },
+    )
+    await add(session, ERASURES, record.id, record)

@@ -1,0 +1,54 @@
+"""Changing one's own posts."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.errors import PostNotFound, PostTooLong
+from services.forum.ids import Home
+from services.forum.models import Post, Thread
+from services.forum.policy import too_long
+from services.forum.use_cases.writers import profile_of
+from shared.contracts.topics import POSTS, THREADS
+from shared.outbox.add import add
+
+
+async def edit_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, body: str) -> None:
+    """Replaces the text for good; no earlier version is kept. Visibility doesn't change.
+
+    Raises AccountClosed, ProfileNeeded, PostNotFound, NotYours, PostRemoved, PostTooLong.
+    """
+    if too_long(body):
+        raise PostTooLong()
+    post = await _own_post(session, alias, post_id)
+    before = post.version
+    post.edit(body, home)
+    if post.version != before:
+        await add(session, POSTS, post.id, post.record())
+
+
+async def remove_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID) -> None:
+    """Removes the text; the place stays, others' replies too. Of an opening the title goes as well.
+
+    Raises AccountClosed, ProfileNeeded, PostNotFound, NotYours. Removing twice is fine.
+    """
+    post = await _own_post(session, alias, post_id)
+    if post.erased:
+        return
+    post.erase(home)
+    await add(session, POSTS, post.id, post.record())
+    if post.opening:
+        thread = await session.get(Thread, post.thread_id, with_for_update=True)
+        if thread and not thread.erased:
+            thread.erase(home)
+            await add(session, THREADS, thread.id, thread.record())
+
+
+async def _own_post(session: AsyncSession, alias: UUID, post_id: UUID) -> Post:
+    # Locked before its version is raised, so that versions and outbox rows go in one order.
+    profile = await profile_of(session, alias)
+    post = await session.get(Post, post_id, with_for_update=True)
+    if post is None:
+        raise PostNotFound()
+    post.require_author(profile)
+    return post

@@ -1,0 +1,113 @@
+"""Forum names: taken on the first visit, changed later, never given to anybody else."""
+
+import secrets
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists
+from services.forum.ids import Home
+from services.forum.models import Profile
+from services.forum.names import LONGEST, fault_of, skeleton
+from services.forum.use_cases.writers import locked_member
+from shared import clock
+from shared.contracts.topics import PROFILES
+from shared.outbox.add import add
+
+# The insert waits for whoever is taking the same name at this moment; only one of two gets it.
+RESERVE = text("INSERT INTO names (skeleton, profile_id) VALUES (:skeleton, :profile) ON CONFLICT DO NOTHING")
+IN_USE = text(
+    "SELECT EXISTS (SELECT FROM names WHERE skeleton = :skeleton AND profile_id <> :profile)"
+    " OR EXISTS (SELECT FROM profiles WHERE skeleton = :skeleton AND id <> :profile)"
+)
+NOBODY = UUID(int=0)
+
+
+async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
+    """A member takes a forum name. The same name again changes nothing.
+
+    Raises AccountClosed, NameNotPossible, NameTaken, ProfileExists.
+    """
+    member = await locked_member(session, alias, "member")
+    if member.profile_id is not None:
+        profile = await session.get_one(Profile, member.profile_id)
+        if profile.name == name:
+            return profile
+        raise ProfileExists()
+    profile = _new(home, "member", name)
+    await _take(session, name, profile.id)
+    member.profile_id = profile.id
+    return await _publish(session, profile)
+
+
+async def present_consultant(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
+    """A peer consultant's profile, under the name their token bears; made once, at their first write.
+
+    The name is reserved. A member who took one like it before keeps it, but can be told apart (`look_alike`).
+    Raises AccountClosed.
+    """
+    member = await locked_member(session, alias, "consultant")
+    if member.profile_id is not None:
+        return await session.get_one(Profile, member.profile_id)
+    profile = _new(home, "consultant", name)
+    await session.execute(RESERVE, {"skeleton": profile.skeleton, "profile": profile.id})
+    member.profile_id = profile.id
+    return await _publish(session, profile)
+
+
+async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
+    """A member changes their forum name; the one before stays reserved.
+
+    Raises AccountClosed, ProfileNeeded, NameIsFixed, NameNotPossible, NameTaken.
+    """
+    member = await locked_member(session, alias, "member")
+    profile = await session.get_one(Profile, member.writes_as(), with_for_update=True)
+    if profile.role == "consultant":
+        raise NameIsFixed()
+    if profile.name == name:
+        return profile
+    await _take(session, name, profile.id)
+    profile.name, profile.skeleton = name, skeleton(name)
+    profile.rewrite(home)
+    return await _publish(session, profile)
+
+
+async def is_free(session: AsyncSession, name: str, profile: UUID | None) -> bool:
+    """Whether `name` could be taken now (by `profile`, whose own names are free to it). Raises NameNotPossible."""
+    if fault_of(name):
+        raise NameNotPossible()
+    asked = {"skeleton": skeleton(name), "profile": profile or NOBODY}
+    return not await session.scalar(IN_USE, asked)
+
+
+async def _take(session: AsyncSession, name: str, profile: UUID) -> None:
+    if fault_of(name):
+        raise NameNotPossible()
+    await session.execute(RESERVE, {"skeleton": skeleton(name), "profile": profile})
+    if not await is_free(session, name, profile):
+        raise NameTaken()
+
+
+def _new(home: Home, role: str, name: str) -> Profile:
+    identity = home.profile()
+    name = name[:LONGEST] if role == "member" else name
+    return Profile(
+        id=identity.id,
+        nonce=identity.nonce,
+        home=home.region,
+        version=home.clock.tick(),
+        erased=False,
+        arrived_at=clock.now(),
+        role=role,
+        name=name,
+        skeleton=skeleton(name),
+        mark=secrets.randbits(31),
+    )
+
+
+async def _publish(session: AsyncSession, profile: Profile) -> Profile:
+    session.add(profile)
+    await session.flush()
+    await add(session, PROFILES, profile.id, profile.record())
+    return profile
