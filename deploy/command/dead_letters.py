@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from deploy.command.options import fail
+from deploy.command.options import fail, kafka_answers
 from shared.bus.dead_letters import Waiting, decoded, original, replay, waiting
 from shared.settings import KafkaSettings
 
@@ -22,7 +22,8 @@ def list_all(bootstrap: str) -> None:
     async def gather() -> list[tuple[str, Waiting]]:
         return [(service, one) for service in SERVICES for one in await waiting(kafka, service)]
 
-    found = asyncio.run(gather())
+    with kafka_answers(bootstrap):
+        found = asyncio.run(gather())
     if not found:
         print("No dead letters.")  # noqa: T201
         return
@@ -50,7 +51,8 @@ def show(letter_id: str, bootstrap: str) -> None:
                     return shown
         return None
 
-    found = asyncio.run(find())
+    with kafka_answers(bootstrap):
+        found = asyncio.run(find())
     if found is None:
         fail(f"There is no dead letter {letter_id}; `peercafe dlq list` shows all.")
     print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201
@@ -76,7 +78,8 @@ def replay_all(service: str, ids: list[str], data: Path) -> None:
         inner=engines.gateway,
     )
     app: Any = composition.service_app(service, settings)
-    outcomes = asyncio.run(replay(settings.kafka, service, app.state.bus.consumers, ids or None))
+    with kafka_answers(engines.kafka):
+        outcomes = asyncio.run(replay(settings.kafka, service, app.state.bus.consumers, ids or None))
     for outcome in outcomes:
         print(f"{outcome.id}: {outcome.error or 'done'}")  # noqa: T201
     if any(outcome.error for outcome in outcomes):

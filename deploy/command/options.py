@@ -1,7 +1,10 @@
 """What several commands need: the running region, and errors as one sentence."""
 
 import json
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,3 +24,15 @@ def running_region(data: Path) -> dict[str, Any]:
     except FileNotFoundError:
         fail(f"No region is running on {data}; start one with `make run`, or name its folder with --data.")
     return found
+
+
+@contextmanager
+def kafka_answers(bootstrap: str) -> Iterator[None]:
+    """One sentence instead of a trace when Kafka can't be reached."""
+    from aiokafka.errors import KafkaError
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except (KafkaError, OSError):
+        fail(f"Kafka at {bootstrap} doesn't answer.")

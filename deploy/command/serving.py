@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from deploy.command.options import fail
+from deploy.command.options import fail, kafka_answers
 
 REGIONS = Path(__file__).parents[1] / "regions"
 NORTH = REGIONS / "north.toml"
@@ -65,7 +65,8 @@ def apply_topics(bootstrap: str) -> None:
     from shared.contracts.topics import CATALOGUE
     from shared.settings import KafkaSettings
 
-    done = asyncio.run(apply(KafkaSettings(bootstrap_servers=bootstrap), CATALOGUE))
+    with kafka_answers(bootstrap):
+        done = asyncio.run(apply(KafkaSettings(bootstrap_servers=bootstrap), CATALOGUE, patience=5))
     typer.echo(f"made {len(done.made)}, widened {len(done.widened)}, configured {len(done.configured)}")
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 from uuid import UUID
 
-from deploy.command.options import fail
+from deploy.command.options import fail, kafka_answers
 from shared.bus.reader import reading
 from shared.bus.reading import Source, read_all
 from shared.contracts.topics import SUMMARY, Topic, research_topic
@@ -15,9 +15,11 @@ from shared.settings import KafkaSettings
 
 def print_stream(what: str, bootstrap: str, *, follow: bool) -> None:
     """`summary` is the published level, a study's id its research level."""
+    topic = _topic(what)
     try:
-        asyncio.run(_print(_topic(what), KafkaSettings(bootstrap_servers=bootstrap), follow=follow))
-    except (KeyboardInterrupt, BrokenPipeError):
+        with kafka_answers(bootstrap):
+            asyncio.run(_print(topic, KafkaSettings(bootstrap_servers=bootstrap), follow=follow))
+    except KeyboardInterrupt:
         sys.exit(0)
 
 
