@@ -1,10 +1,11 @@
 """Fixtures that all tests share."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.engines import Engines, chosen, running_engines
+from tests.people import People
 from tests.region.running import ARegion, RunningRegion, regions
 
 
@@ -33,3 +34,10 @@ def a_region() -> Iterator[ARegion]:
     """A factory of regions for a test that stops, kills or breaks them."""
     with regions() as make:
         yield make
+
+
+@pytest.fixture
+async def people(region: RunningRegion) -> AsyncIterator[People]:
+    """Everybody who uses the session's region (tests/people.py)."""
+    async with People(region) as people:
+        yield people
