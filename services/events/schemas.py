@@ -105,7 +105,7 @@ class Series(BaseModel):
 
 
 class GatheringItem(BaseModel):
-    """A café in a list. `today` lasts until it is over, past midnight too."""
+    """A café in a list. `today` lasts until it is over, past midnight too; `head_count` is for consultants."""
 
     id: UUID
     community_id: UUID
@@ -126,10 +126,11 @@ class GatheringItem(BaseModel):
     today: bool
     over: bool
     check_in_open: bool
+    head_count: int | None
 
 
 class GatheringPage(GatheringItem):
-    """A café's own page. `place` is None until one comes, or maybe; `head_count` is for consultants."""
+    """A café's own page. `place` is None until one comes, or maybe."""
 
     way_there: str
     toilet: str
@@ -143,7 +144,6 @@ class GatheringPage(GatheringItem):
     called: str | None
     takes_names: bool
     planned_by_me: bool
-    head_count: int | None
 
 
 class SaidAnswer(_Asked):

@@ -30,7 +30,7 @@ async def listed(
     """Cafés of one's communities, the next first."""
     first = datetime.combine(since or oldest_day_not_over(here.now, here.zone), time())
     found = await queries.listed(session, caller, first, after, limit + 1)
-    page = [seen.item(here.now) for seen in found[:limit]]
+    page = [seen.item(caller, here.now) for seen in found[:limit]]
     return Page(items=page, next=page[-1].id if len(found) > limit else None)
 
 

@@ -32,7 +32,7 @@ async def for_you(session: AsyncSession, visitor: Visitor, at: datetime) -> list
         if not cafe.gathering.cancelled:
             series_met.add(cafe.gathering.series_id)
         if kind is not None:
-            items.append(ForYouItem(kind=kind, cafe=cafe.item(at)))
+            items.append(ForYouItem(kind=kind, cafe=cafe.item(visitor, at)))
     return items
 
 

@@ -54,11 +54,11 @@ class Seen:
     place_came: bool
     checked_in: bool
 
-    def item(self, at: datetime) -> GatheringItem:
+    def item(self, visitor: Visitor, at: datetime) -> GatheringItem:
         """What lists show: nothing that only those who come may know."""
-        return GatheringItem.model_validate(self.fields(at))
+        return GatheringItem.model_validate(self.fields(visitor, at))
 
-    def fields(self, at: datetime) -> dict[str, Any]:
+    def fields(self, visitor: Visitor, at: datetime) -> dict[str, Any]:
         """By the API's names."""
         cafe = self.gathering
         return {
@@ -81,6 +81,7 @@ class Seen:
             "today": cafe.is_today(at),
             "over": cafe.is_over(at),
             "check_in_open": not cafe.cancelled and cafe.check_in.holds(at),
+            "head_count": cafe.head_count if visitor.is_consultant else None,
         }
 
 
@@ -131,7 +132,7 @@ async def one(
         ahead = await session.scalar(WAITING_BEFORE, {"gathering": cafe.id, "position": found.position})
     name = await session.scalar(OWN_NAME, {"owner": owner_of(secret, cafe.id, visitor.alias)})
     return GatheringPage.model_validate(
-        found.fields(at)
+        found.fields(visitor, at)
         | {
             "way_there": cafe.way_there,
             "toilet": cafe.toilet,
@@ -145,7 +146,6 @@ async def one(
             "called": None if name is None else keys.open(name, cafe.id.bytes).decode(),
             "takes_names": cafe.planned_by is not None,
             "planned_by_me": cafe.planned_by == visitor.alias,
-            "head_count": cafe.head_count if visitor.is_consultant else None,
         }
     )
 

@@ -84,7 +84,7 @@ async def _leave_what_is_planned(
                 Gathering.starts >= since,
             )
             .order_by(Gathering.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
     ).all()
     await session.execute(delete(Answer).where(Answer.alias.in_(aliases), Answer.gathering_id.in_(coming)))

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.errors import NotFound
 from services.events.models.called_names import CalledName
+from services.events.models.communities import Community
 from services.events.models.gatherings import Gathering, Plan
 from services.events.policy.callers import Visitor
 from services.events.policy.wall_time import Repeat, monthly
@@ -26,7 +27,7 @@ async def find(
 
     `lock` holds it until the transaction ends: its version rises, or its places are dealt out.
     """
-    found = await session.get(Gathering, gathering_id, with_for_update=lock or None)
+    found = await session.get(Gathering, gathering_id, with_for_update={"key_share": True} if lock else None)
     if found is None or not visitor.is_of(found.community_id):
         raise NotFound()
     return found
@@ -46,7 +47,7 @@ async def plan_cafes(
 
     Raises NotFound for a community that isn't theirs, and what Plan.check raises.
     """
-    if not visitor.is_of(community_id):
+    if not visitor.is_of(community_id) or await session.get(Community, community_id) is None:
         raise NotFound()
     plan.check(at)
     await admit(session, visitor)
