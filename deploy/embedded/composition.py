@@ -20,6 +20,12 @@ NOTICES_SECONDS = 1.0
 ENGAGEMENT_SECONDS = 10.0
 
 
+def load() -> None:
+    """Import all services now, while something else is waited for."""
+    for name in (*SERVICES, "web"):
+        importlib.import_module(f"services.{name}.app")
+
+
 def service_app(name: str, settings: Any) -> ASGIApp:
     """A service's composition root, applied."""
     app: ASGIApp = importlib.import_module(f"services.{name}.app").create_app(settings)

@@ -84,7 +84,9 @@ class Region:
 
     async def _start_engines(self, supervisor: Supervisor) -> None:
         with self.progress:
+            loading = asyncio.create_task(asyncio.to_thread(composition.load))
             await asyncio.to_thread(supervisor.start, self.progress.engine, self.progress.jars)
+            await loading
             _, kafka = supervisor.running()
             topics = apply(KafkaSettings(bootstrap_servers=kafka.bootstrap), CATALOGUE)
             await _all_or_first_error(topics, self._migrate_all(supervisor))

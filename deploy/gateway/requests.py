@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from starlette.types import Message, Receive, Scope
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_FORM_BYTES = (
+    256 * 1024
+)  # a text of 16 KB grows up to threefold in a form; web says itself what is too long
 BODY_SECONDS = 30.0  # within which a body must have arrived
 
 # Trace and correlation ids would join the calls of one person in several services; forwarding headers would carry
@@ -38,7 +41,7 @@ DROPPED_PREFIXES = (b"x-forwarded-", b"x-b3-", b"x-datadog-", b"ce-")
 
 
 class BodyTooLarge(Exception):
-    """More than MAX_BODY_BYTES."""
+    """More than the limit."""
 
 
 class BodyTooSlow(Exception):
@@ -59,8 +62,8 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key.lower() == name), None)
 
 
-async def whole_body(scope: Scope, receive: Receive) -> Receive:
-    """Wait for the whole body and return a `receive` that hands it over at once.
+async def whole_body(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """Wait for the whole body, at most `limit` bytes, and return a `receive` that hands it over at once.
 
     So no service ever waits for a slow client or holds a large body. Raises BodyTooLarge or BodyTooSlow.
     """
@@ -68,7 +71,7 @@ async def whole_body(scope: Scope, receive: Receive) -> Receive:
     chunked = header(scope, b"transfer-encoding") is not None
     if not chunked and (announced is None or announced == b"0"):
         return receive
-    if announced is not None and announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+    if announced is not None and announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge
     body = bytearray()
     try:
@@ -78,7 +81,7 @@ async def whole_body(scope: Scope, receive: Receive) -> Receive:
                 if message["type"] == "http.disconnect":
                     raise BodyTooSlow
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
+                if len(body) > limit:
                     raise BodyTooLarge
                 if not message.get("more_body"):
                     break

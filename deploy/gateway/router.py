@@ -12,7 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.gateway.fallback import Fallback, wants_a_page
 from deploy.gateway.limits import EdgeLimits
-from deploy.gateway.requests import BodyTooLarge, BodyTooSlow, passed_on, whole_body
+from deploy.gateway.requests import (
+    MAX_BODY_BYTES,
+    MAX_FORM_BYTES,
+    BodyTooLarge,
+    BodyTooSlow,
+    passed_on,
+    whole_body,
+)
 from shared.api.problems import problem_response
 
 _API = re.compile(r"^/api/([a-z]+)(?=/|$)")
@@ -48,9 +55,10 @@ class Gateway:
             await _refuse_other(scope, receive, send)
             return
         try:
-            receive = await whole_body(scope, receive)
+            limit = MAX_BODY_BYTES if scope["path"].startswith("/api/") else MAX_FORM_BYTES
+            receive = await whole_body(scope, receive, limit)
         except BodyTooLarge:
-            title = "This is too long: a request may carry 64 KiB."
+            title = f"This is too long: at most {limit // 1024} KiB fit into one request."
             await problem_response(413, "too-large", title)(scope, receive, send)
             return
         except BodyTooSlow:
