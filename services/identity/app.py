@@ -27,7 +27,6 @@ from services.identity.use_cases.signing_keys import renew_signing_keys
 from shared import clock
 from shared.api import callers, idempotency, problems, transactions
 from shared.auth import TokenVerifier
-from shared.bus import facts
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine
@@ -74,7 +73,6 @@ def create_app(settings: Settings) -> FastAPI:
             await forget_expired_invitations(session)
             await forget_old_failures(session)
             await idempotency.forget_old(session)
-            await facts.forget_old(session)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

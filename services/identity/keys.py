@@ -14,7 +14,7 @@ from shared.keys import SealingKeys, keyed_hash
 _IN_SESSION = "identity-keys"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Keys:
     """`secret` hashes what people type or present, `alias_key` aliases; `sealing` seals what must be read again."""
 

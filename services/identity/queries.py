@@ -50,7 +50,7 @@ SECURITY_LOG = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verifier:
     """What checks a passphrase, and whose it is. `active`: may sign in."""
 

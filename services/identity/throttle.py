@@ -14,19 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from services.identity.errors import SlowDown
 from services.identity.settings import Settings
 from shared import clock
+from shared.hlc import milliseconds
 
 _log = structlog.get_logger()
 
-# KEYS[1] failures of one name; ARGV now (s), free failures, longest wait (s), kept (s).
+# KEYS[1] failures of one name; ARGV now (ms), free failures, longest wait (ms), kept (s).
 # Answers 0 when the try may go on, else the milliseconds until one may.
 # A try counts as failed before it is checked: a hundred at once are no better than one after another.
 ADMIT = """
 local now, free, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local kept = redis.call('HMGET', KEYS[1], 'failures', 'open_at')
 local failures, open_at = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
-if now < open_at then return math.ceil((open_at - now) * 1000) end
+if now < open_at then return open_at - now end
 failures = failures + 1
-if failures >= free then open_at = now + math.min(longest, 2 ^ math.min(failures - free, 30)) end
+if failures >= free then open_at = now + math.min(longest, 1000 * 2 ^ math.min(failures - free, 30)) end
 redis.call('HSET', KEYS[1], 'failures', failures, 'open_at', tostring(open_at))
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return 0
@@ -71,9 +72,9 @@ class Throttle:
             wait = await self._admit(
                 keys=[self._key(name_hash)],
                 args=[
-                    clock.now().timestamp(),
+                    milliseconds(clock.now()),
                     self._settings.failures_before_waiting,
-                    self._settings.longest_wait_seconds,
+                    self._settings.longest_wait_seconds * 1000,
                     int(kept.total_seconds()),
                 ],
             )

@@ -31,7 +31,7 @@ class Subject:
 
 
 class KeyRing:
-    """The signing keys in memory, as last read from the database."""
+    """The signing keys in memory, oldest first, as last read from the database."""
 
     def __init__(self, issuer: str, lifetime: timedelta) -> None:
         self._issuer = issuer
@@ -52,9 +52,8 @@ class KeyRing:
 
     def issue(self, audience: str, subject: Subject, client_id: str, *, at: datetime) -> tuple[str, int]:
         """(token, seconds it lasts). `iat`, `exp` are whole minutes: two tokens of one minute have that in common."""
-        signing = max(
-            (held for held in self._keys if held.signs_from <= at), key=lambda held: held.signs_from
-        )
+        # A clock that was set back finds none in force: then the oldest signs.
+        signing = [held for held in self._keys[1:] if held.signs_from <= at][-1:] or self._keys[:1]
         minute = int(at.timestamp()) // 60 * 60
         expires = minute + int(self._lifetime.total_seconds())
         claims: dict[str, Any] = {
@@ -71,6 +70,6 @@ class KeyRing:
             claims["name"] = subject.name
         if subject.communities is not None:
             claims["communities"] = [str(community) for community in subject.communities]
-        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": signing.key.kid}
-        token = jwt.encode(header, claims, signing.key, algorithms=[ALGORITHM])
+        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": signing[0].key.kid}
+        token = jwt.encode(header, claims, signing[0].key, algorithms=[ALGORITHM])
         return token, expires - int(at.timestamp())

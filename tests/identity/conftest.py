@@ -1,6 +1,7 @@
 """Identity on its real engines, and the people who use it."""
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,8 +77,7 @@ class Person:
 
     async def claims(self, audience: str) -> dict[str, Any]:
         """What a fresh token for `audience` says."""
-        claims: dict[str, Any] = json.loads(_payload(await self.token(audience)))
-        return claims
+        return said_in(await self.token(audience))
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """A request as this person."""
@@ -89,11 +89,11 @@ class Person:
         return await self.call("POST", "/invitations", body, **{"Idempotency-Key": key or uuid4().hex})
 
 
-def _payload(token: str) -> bytes:
-    from base64 import urlsafe_b64decode
-
-    part = token.split(".")[1]
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+def said_in(token: str, part: int = 1) -> dict[str, Any]:
+    """What a token says, unchecked; part 0 is its header."""
+    encoded = token.split(".")[part]
+    said: dict[str, Any] = json.loads(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    return said
 
 
 @dataclass
@@ -211,18 +211,32 @@ def web_key() -> OKPKey:
     return OKPKey.generate_key("Ed25519", {"kid": "web-1", "alg": "Ed25519"})
 
 
-@pytest.fixture
-async def settings(engines: Engines, tmp_path: Path, web_key: OKPKey) -> Settings:
-    make_key_file(tmp_path / "keys.json")
+@dataclass
+class Home:
+    """Where an identity keeps things: a database, made at first use, and the keys to it."""
+
+    keys_file: Path
+    dsn: str = ""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """One for all tests of a module: each brings its own people."""
+    keys_file = tmp_path_factory.mktemp("identity") / "keys.json"
+    make_key_file(keys_file)
+    return Home(keys_file)
+
+
+async def settings_of(home: Home, engines: Engines, web_key: OKPKey) -> Settings:
+    home.dsn = home.dsn or await engines.database("identity")
     return Settings(
         region_file=REGION,
-        database_url=SecretStr(await engines.database("identity")),
+        database_url=SecretStr(home.dsn),
         redis_url=SecretStr(engines.redis_url("identity")),
-        redis_prefix=f"identity:{uuid4().hex}:",  # each test counts its own failures
         kafka=KafkaSettings(),
         identity_url="http://identity",
         secret=SecretStr("a secret of thirty-two bytes or more"),
-        keys_file=tmp_path / "keys.json",
+        keys_file=home.keys_file,
         web_client_keys=json.dumps({"keys": [web_key.as_dict(private=False)]}),
         argon2_time_cost=1,
         argon2_memory_kib=1024,
@@ -233,6 +247,20 @@ async def settings(engines: Engines, tmp_path: Path, web_key: OKPKey) -> Setting
 
 
 @pytest.fixture
+async def settings(home: Home, engines: Engines, web_key: OKPKey) -> Settings:
+    return await settings_of(home, engines, web_key)
+
+
+@pytest.fixture
 async def identity(settings: Settings, web_key: OKPKey) -> AsyncIterator[Identity]:
+    async with running(settings, web_key) as service:
+        yield service
+
+
+@pytest.fixture
+async def empty_identity(engines: Engines, tmp_path: Path, web_key: OKPKey) -> AsyncIterator[Identity]:
+    """One that nobody has ever joined."""
+    make_key_file(tmp_path / "keys.json")
+    settings = await settings_of(Home(tmp_path / "keys.json"), engines, web_key)
     async with running(settings, web_key) as service:
         yield service

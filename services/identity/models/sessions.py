@@ -22,7 +22,7 @@ class Reused(Exception):
     """A rotated token came again too late: two hold it, so the whole family ends."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SessionToken:
     """What a client holds: which family, and the secret of its present rotation."""
 

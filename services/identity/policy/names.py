@@ -47,6 +47,7 @@ def display_name_allowed(name: str) -> bool:
     alphabets = {unicodedata.name(c, "?").split()[0] for c in letters if not unicodedata.combining(c)}
     return (
         len(name) in DISPLAY_NAME_LENGTH
+        and unicodedata.normalize("NFKC", name) == name  # no full-width or other forms of a letter
         and bool(letters)
         and all(c.isalpha() or unicodedata.combining(c) for c in letters)
         and len(alphabets) == 1

@@ -30,7 +30,7 @@ class MakeInvitations:
     days: int = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Batch:
     """Codes of one batch. They can't be read again: `renew_batch` voids them and makes others."""
 

@@ -27,7 +27,7 @@ class Lifetimes:
     predecessor: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Exchange:
     """A session presented for one audience."""
 

@@ -1,0 +1,114 @@
+"""Guessing at one sign-in name is slowed, never locked; with Redis and without."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from joserfc.jwk import OKPKey
+from pydantic import SecretStr
+
+from deploy.embedded.ports import free_port
+from services.identity.settings import Settings
+from shared import clock
+from tests.identity.conftest import Identity, Person, running
+
+
+@pytest.fixture(params=["redis", "no redis"])
+async def slowing(
+    request: pytest.FixtureRequest, settings: Settings, web_key: OKPKey
+) -> AsyncIterator[Identity]:
+    """Identity with Redis, and with an address where none answers."""
+    if request.param == "no redis":
+        settings = settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
+    async with running(settings, web_key) as service:
+        yield service
+
+
+def waits(answer: httpx.Response) -> int | None:
+    """Seconds to wait, or None for an answer that isn't a refusal to look."""
+    if answer.status_code != 429:
+        return None
+    assert answer.json()["type"] == "/problems/sign-in-slowed"
+    return int(answer.headers["retry-after"])
+
+
+async def fail(person: Person, times: int = 1) -> list[int | None]:
+    return [waits(await person.sign_in("not this one, surely")) for _ in range(times)]
+
+
+async def test_five_failures_then_one_second_doubling_to_sixty(slowing: Identity) -> None:
+    person = await slowing.joined()
+    start = datetime.fromisoformat("2026-11-21T12:00:00+00:00")
+    with clock.stopped_at(start) as time_now:
+        assert await fail(person, 5) == [None] * 5
+        for expected in (1, 2, 4, 8, 16, 32, 60, 60):
+            assert await fail(person, 2) == [expected, expected], "waiting costs nothing more"
+            time_now.move(timedelta(seconds=expected))
+            assert await fail(person) == [None], "after the wait somebody looks again"
+
+
+async def test_the_right_passphrase_after_the_wait_lets_in_and_forgets(slowing: Identity) -> None:
+    person = await slowing.joined()
+    with clock.stopped_at(clock.now()) as time_now:
+        await fail(person, 5)
+        assert waits(await person.sign_in()) == 1, "even the right one waits"
+        time_now.move(timedelta(seconds=1))
+        assert (await person.sign_in()).status_code == 201
+        assert await fail(person, 5) == [None] * 5
+
+
+async def test_another_name_is_not_slowed(slowing: Identity) -> None:
+    guessed, other = await slowing.joined(), await slowing.joined()
+    await fail(guessed, 6)
+    assert (await other.sign_in()).status_code == 201
+
+
+async def test_a_name_nobody_has_is_slowed_alike(slowing: Identity) -> None:
+    nobody = Person(slowing, "this-name-is-nobodys", [])
+    with clock.stopped_at(clock.now()):
+        assert await fail(nobody, 6) == [None] * 5 + [1]
+
+
+async def test_guesses_at_once_are_no_quicker_than_one_after_another(slowing: Identity) -> None:
+    person = await slowing.joined()
+    with clock.stopped_at(clock.now()):
+        guesses = await asyncio.gather(*(person.sign_in(f"guess number {n}") for n in range(20)))
+    assert [answer.status_code for answer in guesses].count(401) == 5
+
+
+async def test_recovery_codes_and_sensitive_steps_are_slowed_as_well(identity: Identity) -> None:
+    person = await identity.joined()
+    recovery = {
+        "sign_in_name": person.sign_in_name,
+        "recovery_code": "AAAA-AAAA-AAAA",
+        "new_passphrase": "lanterns along the shore",
+    }
+    wrong = {"passphrase": "not this one, surely"}
+    with clock.stopped_at(clock.now()):
+        answers = [await identity.client.post("/recoveries", json=recovery) for _ in range(6)]
+        assert [waits(answer) for answer in answers] == [None] * 5 + [1]
+        erasures = [await person.call("POST", "/me/erasure", wrong) for _ in range(6)]
+        assert [waits(answer) for answer in erasures] == [None] * 5 + [1]
+
+
+async def test_a_name_nobody_has_takes_as_long_as_a_wrong_passphrase(
+    settings: Settings, web_key: OKPKey
+) -> None:
+    slow = settings.model_copy(update={"argon2_time_cost": 4, "argon2_memory_kib": 32_768})
+    async with running(slow, web_key) as identity:
+
+        async def milliseconds(person: Person) -> float:
+            began = time.perf_counter()
+            await person.sign_in("not this one, surely")
+            return (time.perf_counter() - began) * 1000
+
+        people = [await identity.joined() for _ in range(2)]
+        nobodies = [Person(identity, f"nobody-number-{n}", []) for n in range(2)]
+        somebody = statistics.median([await milliseconds(person) for person in people * 2])
+        nobody = statistics.median([await milliseconds(person) for person in nobodies * 2])
+    assert nobody > somebody / 2, "argon2 works for nobody, too"
+    assert nobody < somebody * 2
