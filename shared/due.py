@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from shared.telemetry.logging import describe
-
 LONGEST_BACK_OFF = 60.0
 
 
@@ -22,8 +20,8 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, nam
         try:
             await act()
             failures = 0
-        except Exception as error:
+        except Exception:
             failures += 1
-            log.error("due work failed and is tried again", attempt=failures, **describe(error))
+            log.exception("due work failed and is tried again", attempt=failures)
         pause = min(seconds * 2**failures, max(LONGEST_BACK_OFF, seconds)) if failures else seconds
         await asyncio.sleep(pause)

@@ -41,7 +41,7 @@ class Consumer:
         self._store_batch = store
         self._dead_letters = dead_letters
         self._hurry = asyncio.Event()
-        self._log = structlog.get_logger().bind(service=service, consumer=group)
+        self._logger = structlog.get_logger().bind(service=service, consumer=group)
 
     async def handle(self, records: tuple[Raw, ...]) -> None:
         """FastStream's handler: a return acks the batch, an exception nacks it; cancellation does neither.
@@ -54,11 +54,11 @@ class Consumer:
             refused = await self.store(records)
             if refused:
                 await self._dead_letters.bury(self.group, refused)
-                self._log.warning("records were set aside", count=len(refused), error=refused[0].error)
+                self._logger.warning("records were set aside", count=len(refused), error=refused[0].error)
             self.progress.succeeded()
         except Exception as error:
             seconds = self.progress.failed()
-            self._log.error(
+            self._logger.error(
                 "a batch failed and is tried again",
                 attempt=self.progress.failures,
                 seconds=seconds,

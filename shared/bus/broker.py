@@ -35,15 +35,16 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """aiokafka's consumer, patient and able to say how it is."""
 
     async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+        self, *partitions: TopicPartition, **options: Any
     ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
         """Wait until there are records.
 
         FastStream sleeps after each empty poll as long as it polled: what came meanwhile would wait too.
         """
+        options["timeout_ms"] = WAIT_FOR_RECORDS_MS
         while True:
             records: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await super().getmany(
-                *partitions, timeout_ms=WAIT_FOR_RECORDS_MS, max_records=max_records
+                *partitions, **options
             )
             if records:
                 return records
@@ -51,7 +52,9 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     @property
     def coordinates(self) -> bool:
         """Whether the task that keeps it in its group lives; true before it is started."""
-        return self._coordinator is None or not self._coordinator._coordination_task.done()
+        if self._coordinator is None:
+            return True
+        return not self._coordinator._coordination_task.done()  # noqa: SLF001 - nothing public tells
 
     @property
     def lag(self) -> int:
@@ -65,6 +68,41 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             for state in states
             if state.has_valid_position and state.highwater is not None
         )
+
+
+class TopicConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """aiokafka's consumer without a group, for reading any topic."""
+
+    async def partitions(self, topic: str) -> list[TopicPartition]:
+        """The topic's partitions; none where it isn't there.
+
+        `partitions_for_topic` knows only the topics of the last assignment.
+        """
+        self._client.add_topic(topic)
+        await self._client.force_metadata_update()
+        known = self._client.cluster.partitions_for_topic(topic) or ()
+        return [TopicPartition(topic, partition) for partition in sorted(known)]
+
+
+class Producer(AIOKafkaProducer):  # type: ignore[misc]
+    """aiokafka's producer, which can also be given up."""
+
+    async def abandon(self) -> None:
+        """Close it within seconds, without letting it send what it still holds.
+
+        `stop` would flush first, and an idempotent producer retries for ever: a record given up could arrive
+        after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections.
+        """
+        self._closed = True
+        sender = self._sender.sender_task
+        while sender is not None and not sender.done():
+            # At the first cancellation it waits for its requests, which a broker that hangs doesn't answer; the
+            # second reaches the request.
+            sender.cancel()
+            await asyncio.wait([sender], timeout=ABANDON_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ABANDON_SECONDS):
+                await self.client.close()
 
 
 class _Broker(KafkaBroker):
@@ -135,9 +173,9 @@ def subscriber_options(group: str, instance: str) -> dict[str, Any]:
     }
 
 
-def make_producer(kafka: KafkaSettings, client_id: str) -> AIOKafkaProducer:
+def make_producer(kafka: KafkaSettings, client_id: str) -> Producer:
     """An idempotent producer that waits for all replicas; to be started and stopped by the caller."""
-    return AIOKafkaProducer(
+    return Producer(
         client_id=client_id,
         acks="all",
         enable_idempotence=True,
@@ -148,9 +186,9 @@ def make_producer(kafka: KafkaSettings, client_id: str) -> AIOKafkaProducer:
     )
 
 
-def make_consumer(kafka: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
+def make_consumer(kafka: KafkaSettings, client_id: str) -> TopicConsumer:
     """A consumer without a group, for reading a topic by partition and offset."""
-    return AIOKafkaConsumer(
+    return TopicConsumer(
         client_id=client_id, auto_offset_reset="earliest", enable_auto_commit=False, **connection(kafka)
     )
 
@@ -158,21 +196,3 @@ def make_consumer(kafka: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
 def make_admin(kafka: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
     """An admin client; to be started and closed by the caller."""
     return AIOKafkaAdminClient(client_id=client_id, **connection(kafka))
-
-
-async def abandon(producer: AIOKafkaProducer) -> None:
-    """Close a producer within seconds, without letting it send what it still holds.
-
-    Its `stop` would flush first, and an idempotent producer retries for ever: a record given up could arrive
-    after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections.
-    """
-    producer._closed = True
-    sender = producer._sender.sender_task
-    while sender is not None and not sender.done():
-        # At the first cancellation it waits for its requests, which a broker that hangs doesn't answer; the second
-        # reaches the request.
-        sender.cancel()
-        await asyncio.wait([sender], timeout=ABANDON_SECONDS)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ABANDON_SECONDS):
-            await producer.client.close()

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaProducer
-
-from shared.bus.broker import abandon, make_producer
+from shared.bus.broker import Producer, make_producer
 from shared.bus.dead_letters import destination, letter_of
 from shared.bus.reading import Refused
 from shared.settings import KafkaSettings
@@ -19,7 +17,7 @@ class DeadLetters:
     def __init__(self, kafka: KafkaSettings, service: str) -> None:
         self._kafka = kafka
         self._service = service
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Producer | None = None
         self._lock = asyncio.Lock()
 
     async def bury(self, consumer: str, refused: Sequence[Refused]) -> None:
@@ -34,9 +32,7 @@ class DeadLetters:
                 await self._drop()
                 raise
 
-    async def _send(
-        self, producer: AIOKafkaProducer, consumer: str, refused: Refused
-    ) -> "asyncio.Future[object]":
+    async def _send(self, producer: Producer, consumer: str, refused: Refused) -> "asyncio.Future[object]":
         record = refused.record
         future: asyncio.Future[object] = await producer.send(
             destination(self._service, refused.topic).name,
@@ -46,7 +42,7 @@ class DeadLetters:
         )
         return future
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _started(self) -> Producer:
         if self._producer is None:
             producer = make_producer(self._kafka, f"{self._service}-dead-letters")
             self._producer = producer
@@ -56,7 +52,7 @@ class DeadLetters:
     async def _drop(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            await abandon(producer)
+            await producer.abandon()
 
     async def close(self) -> None:
         """Stop the producer, if there is one."""

@@ -12,13 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from shared.bus.batches import Consumer, Drain, Store, decode, parse
 from shared.bus.broker import subscriber_options
 from shared.bus.burying import DeadLetters
+from shared.bus.inbox import forget_old
 from shared.bus.progress import LONGEST_BACK_OFF, Health
 from shared.bus.reading import Source
 from shared.contracts.topics import Topic
+from shared.due import run_every
 from shared.settings import ServiceSettings
-from shared.telemetry.logging import describe
 
 WAIT_FOR_START = 10.0
+FORGET_SECONDS = 6 * 3600.0
 
 
 def _nothing() -> None:
@@ -48,7 +50,8 @@ class Bus:
         self.consumers: dict[str, Consumer] = {}
         self._subscribers: dict[str, Any] = {}  # FastStream's
         self._starting: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger().bind(service=service)
+        self._forgetting: asyncio.Task[None] | None = None
+        self._logger = structlog.get_logger().bind(service=service)
 
     def subscribe(
         self, topics: Sequence[Topic], group: str, store: Store, mirrored_from: Sequence[str] = ()
@@ -74,6 +77,7 @@ class Bus:
         """Start all consumers. Where Kafka doesn't answer within ten seconds it goes on trying by itself."""
         if not self.settings.consumers or not self.consumers:
             return
+        self._forgetting = asyncio.create_task(run_every(FORGET_SECONDS, self._forget, name="inbox"))
         self._starting = asyncio.create_task(self._start_until_up())
         await asyncio.wait([self._starting], timeout=WAIT_FOR_START)
 
@@ -83,17 +87,22 @@ class Bus:
             try:
                 await self.broker.start()
                 return
-            except Exception as error:
-                self._log.error("Kafka can't be reached; tried again", seconds=seconds, **describe(error))
+            except Exception:
+                self._logger.exception("Kafka can't be reached and is tried again", seconds=seconds)
                 await self._stop_broker()  # of several subscribers some may run
             await asyncio.sleep(seconds)
             seconds = min(seconds * 2, LONGEST_BACK_OFF)
 
+    async def _forget(self) -> None:
+        async with self.sessions() as session, session.begin():
+            await forget_old(session)
+
     async def stop(self) -> None:
         """End the batches in hand (15 s at most) and leave. To be called before the database is closed."""
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
+        for task in (self._starting, self._forgetting):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         for consumer in self.consumers.values():
             consumer.hurry()
         await self._stop_broker()
@@ -102,8 +111,8 @@ class Bus:
     async def _stop_broker(self) -> None:
         try:
             await self.broker.stop()
-        except Exception as error:
-            self._log.error("a consumer didn't stop cleanly", **describe(error))
+        except Exception:
+            self._logger.exception("a consumer didn't stop cleanly")
 
     def health(self) -> Health:
         """What `/health/live` and `/health/ready` answer.

@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka.admin import RecordsToDelete
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.bus.batches import Consumer
 from shared.bus.broker import make_admin
@@ -135,7 +137,7 @@ async def _replay(reader: Reader, consumers: Mapping[str, Consumer], letter: Dea
             kind = consumer.sources[letter.topic].topic.kind
             return None if kind is Kind.STATE else "gone"
         refused = await consumer.store([record])
-    except Exception as error:
+    except (KafkaError, SQLAlchemyError, OSError, TimeoutError) as error:
         return describe(error)["error"]
     return refused[0].error if refused else None
 

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.structs import TopicPartition
 
-from shared.bus.broker import make_consumer
+from shared.bus.broker import TopicConsumer, make_consumer
 from shared.bus.reading import Raw
 from shared.settings import KafkaSettings
 
@@ -16,7 +16,7 @@ POLL_MS = 500
 class Reader:
     """One reading of topics; made by `reading`. Commits nothing, leaves no trace in Kafka."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: TopicConsumer) -> None:
         self._consumer = consumer
 
     async def records(self, topic: str, *, follow: bool = False) -> AsyncIterator[Raw]:
@@ -61,9 +61,9 @@ class Reader:
         return None
 
     async def _assign(self, topic: str) -> list[TopicPartition]:
-        # The public `partitions_for_topic` knows only the topics of the last assignment.
-        partitions = await self._consumer._client._wait_on_metadata(topic)
-        places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        places = await self._consumer.partitions(topic)
+        if not places:
+            raise UnknownTopicOrPartitionError(topic)
         self._consumer.assign(places)
         return places
 

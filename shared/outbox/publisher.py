@@ -8,12 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared import clock, hlc
-from shared.bus.broker import abandon, make_producer
+from shared.bus.broker import Producer, make_producer
 from shared.contracts.envelope import Envelope
 from shared.contracts.keep_alive import KEEP_ALIVE, key_of
 from shared.contracts.topics import Topic
@@ -34,8 +33,8 @@ class Publisher:
         self.source = f"peercafe/{service}"
         self._service = service
         self._kafka = kafka
-        self._producer: AIOKafkaProducer | None = None
-        self._log = structlog.get_logger().bind(service=service)
+        self._producer: Producer | None = None
+        self._logger = structlog.get_logger().bind(service=service)
 
     async def publish(self, rows: Sequence[Row], blocked: set[Partition]) -> list[int]:
         """Send rows, given in the order of `seq`, and return the numbers of those that Kafka acknowledged.
@@ -47,7 +46,7 @@ class Publisher:
         try:
             producer = await self._started()
         except (KafkaError, OSError, TimeoutError) as error:
-            self._log.error("Kafka can't be reached; rows wait", **describe(error))
+            self._logger.error("Kafka can't be reached; rows wait", **describe(error))
             blocked.update((row["topic"], -1) for row in rows)
             return []
         parts = await self._parts(producer, rows, blocked)
@@ -89,22 +88,22 @@ class Publisher:
         """Close the producer; nothing it holds is sent any more."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await abandon(producer)
+            await producer.abandon()
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _started(self) -> Producer:
         if self._producer is None:
             producer = make_producer(self._kafka, f"{self._service}-relay")
             try:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     await producer.start()
             except BaseException:
-                await abandon(producer)
+                await producer.abandon()
                 raise
             self._producer = producer
         return self._producer
 
     async def _parts(
-        self, producer: AIOKafkaProducer, rows: Iterable[Row], blocked: set[Partition]
+        self, producer: Producer, rows: Iterable[Row], blocked: set[Partition]
     ) -> dict[Partition, list[Row]]:
         parts: defaultdict[Partition, list[Row]] = defaultdict(list)
         partitions: dict[str, list[int]] = {}
@@ -120,16 +119,16 @@ class Publisher:
                 parts[part].append(row)
         return parts
 
-    async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int]:
+    async def _partitions(self, producer: Producer, topic: str) -> list[int]:
         """The topic's partitions, or none where it isn't there: its rows wait, other topics' don't."""
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 return sorted(await producer.partitions_for(topic))
         except (KafkaError, TimeoutError) as error:
-            self._log.error("a topic can't be published to; its rows wait", topic=topic, **describe(error))
+            self._logger.error("a topic can't be published to; its rows wait", topic=topic, **describe(error))
             return []
 
-    async def _send_part(self, producer: AIOKafkaProducer, part: Partition, rows: Sequence[Row]) -> int:
+    async def _send_part(self, producer: Producer, part: Partition, rows: Sequence[Row]) -> int:
         """How many of the rows Kafka has acknowledged, counted from the first."""
         topic, partition = part
         done = 0
@@ -142,7 +141,7 @@ class Publisher:
                     await (await producer.send_batch(batch, topic, partition=partition))
                     done = end
         except (KafkaError, TimeoutError) as error:
-            self._log.error("rows couldn't be published; they wait", topic=topic, **describe(error))
+            self._logger.error("rows couldn't be published; they wait", topic=topic, **describe(error))
         return done
 
     def _append(self, batch: Any, row: Row) -> bool:

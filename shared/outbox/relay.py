@@ -58,7 +58,7 @@ class Relay:
         self._wakes = Wakes(settings.redis_url.get_secret_value(), settings.redis_prefix)
         self._failures = 0
         self._forgot_on: object = None
-        self._log = structlog.get_logger().bind(service=service)
+        self._logger = structlog.get_logger().bind(service=service)
 
     def wake(self) -> None:
         """Look for rows now, here or in the process that holds the lock. Never blocks, never raises."""
@@ -78,7 +78,7 @@ class Relay:
                 except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                     self._failures += 1
                     seconds = self._back_off()
-                    self._log.error("the relay lost its database", seconds=seconds, **describe(error))
+                    self._logger.error("the relay lost its database", seconds=seconds, **describe(error))
                     await asyncio.sleep(seconds)
         finally:
             await self._wakes.close()
@@ -98,7 +98,9 @@ class Relay:
             },
         )
         try:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            while True:
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                    break
                 await asyncio.sleep(RETRY_LOCK)
             await self._wakes.listen()
             try:
@@ -148,7 +150,7 @@ class Relay:
         try:
             await self._keep_alives.send_due()
         except (KafkaError, OSError, TimeoutError) as error:
-            self._log.error("a keep-alive couldn't be published", **describe(error))
+            self._logger.error("a keep-alive couldn't be published", **describe(error))
         today = clock.today()
         if self._forgot_on != today:
             # "24 hours" is until the end of the next day: a row keeps a date, no time.

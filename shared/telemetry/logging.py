@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import partial
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -44,22 +45,18 @@ PERSONAL = re.compile(
 )
 SILENT = ("uvicorn.access", "sqlalchemy.engine", "sqlalchemy.pool", "faststream", "httpx", "httpcore")
 
-_service = ""
-
 
 def configure(service: str, *, stream: TextIO | None = None) -> None:
     """Send all log lines of this process, ours and the libraries', to `stream` (default: standard output).
 
     `service` names lines that don't name one themselves.
     """
-    global _service
-    _service = service
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),
             _describe_exception,
-            _only_what_is_allowed,
+            partial(_only_what_is_allowed, service),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -115,9 +112,9 @@ def _describe_exception(
 
 
 def _only_what_is_allowed(
-    _logger: Any, _method: str, event: MutableMapping[str, Any]
+    service: str, _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    return {"service": _service} | {key: _harmless(value) for key, value in event.items() if key in ALLOWED}
+    return {"service": service} | {key: _harmless(value) for key, value in event.items() if key in ALLOWED}
 
 
 def _harmless(value: Any) -> str | int | float | bool | None:

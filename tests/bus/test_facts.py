@@ -1,13 +1,15 @@
 """Facts take effect once, whatever is delivered how often."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from aiokafka.structs import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.bus.facts import forget_old, subscribe_facts
+from shared.bus.facts import subscribe_facts
+from shared.bus.inbox import forget_old
 from shared.contracts.payloads.notices import NoticeAddressed
 from tests.bus.conftest import Service, eventually, note_down, running
 
@@ -33,7 +35,7 @@ async def test_a_restarted_service_goes_on_where_it_stopped(service: Service) ->
         bus = service.bus()
         subscribe_facts(bus, service.facts, group=service.group("again"), apply=note_down)
         async with running(bus):
-            await eventually(lambda key=key: service.has("SELECT 1 FROM notes WHERE key = :key", key=key))
+            await eventually(partial(service.has, "SELECT 1 FROM notes WHERE key = :key", key=key))
         await service.put(service.facts.name, NOTICE, key=b"after")
     assert [row.key for row in await service.fetch("SELECT key FROM notes")] == ["before", "after"]
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from shared.contracts.payloads.notices import NoticeAddressed
 from shared.contracts.topics import ENGAGEMENT, NOTICES_ADDRESSED, POSTS, Kind, Topic
 from shared.outbox import add as adding
 from shared.outbox.relay import Relay
+from shared.outbox.resend import publish_again
 from shared.outbox.wakes import Wakes
 from tests.bus.conftest import Service, eventually, thread_opened
 
@@ -194,7 +196,7 @@ async def test_sent_rows_are_kept_until_the_end_of_the_next_day(service: Service
         with clock.stopped_at(clock.now() + timedelta(days=days)):
             async with relaying(Relay("forum", service.settings)):
                 await eventually(
-                    lambda kept=kept: service.has("SELECT 1 FROM outbox_sent HAVING count(*) = :n", n=kept)
+                    partial(service.has, "SELECT 1 FROM outbox_sent HAVING count(*) = :n", n=kept)
                 )
 
 
@@ -210,3 +212,15 @@ async def test_text_and_switchboard_topics_get_keep_alives_that_say_nothing(serv
                 } == {(b"keep-alive-%d" % n, b"{}") for n in range(topic.partitions)}
 
             await eventually(kept)
+
+
+async def test_after_a_power_cut_the_last_day_goes_out_again_before_what_waits(service: Service) -> None:
+    async with relaying(Relay("forum", service.settings)):
+        await add(service, "1", "2")
+        await eventually(lambda: service.has("SELECT 1 FROM outbox_sent HAVING count(*) = 2"))
+    await add(service, "3")
+    async with service.sessions() as session, session.begin():
+        assert await publish_again(session) == 2
+    async with relaying(Relay("forum", service.settings)):
+        await eventually(lambda: service.has("SELECT 1 FROM outbox_sent HAVING count(*) = 3"))
+    assert await titles(service) == ["1", "2", "1", "2", "3"]

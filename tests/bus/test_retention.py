@@ -1,21 +1,22 @@
 """On the switchboard's way records go once they are handled, and not before."""
 
+from dataclasses import replace
+from datetime import date
+from uuid import uuid4
+
 import pytest
 
 from shared.bus.facts import subscribe_facts
 from shared.bus.retention import delete_handled
 from shared.contracts.payloads.activity import EngagementRecorded
-from shared.contracts.topics import ENGAGEMENT, POSTS
+from shared.contracts.topics import POSTS
 from tests.bus.conftest import Service, eventually, note_down, running
-
-from datetime import date
-from uuid import uuid4
 
 ACT = EngagementRecorded(study_id=uuid4(), kind="view", day=date(2026, 11, 20))
 
 
 async def test_only_what_the_group_has_acknowledged_is_deleted(service: Service) -> None:
-    topic = ENGAGEMENT["events"]
+    topic = replace(service.facts, payloads=(EngagementRecorded,), switchboard=True)
     await service.put(topic.name, ACT, key=b"handled")
     group = service.group("switchboard")
     bus = service.bus()

@@ -7,6 +7,7 @@ addition. The checksums beside them make a later change of a file visible.
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,4 @@ def listed(released: Path = RELEASED) -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    for file in release():
-        print(file)
+    sys.stdout.writelines(f"{name}\n" for name in release())

@@ -68,9 +68,10 @@ def test_an_exception_is_its_class_and_its_place_never_its_message(lines: io.Str
 
 
 def test_libraries_speak_without_words(lines: io.StringIO) -> None:
+    worded = f"Sending {ALIAS} private"
     for name in ("aiokafka.consumer", "asyncio", "uvicorn.error", "anything.else"):
         logging.getLogger(name).error("Sending (key=%s value=%s)", ALIAS, "private")
-        logging.getLogger(name).error(f"Sending {ALIAS} private")
+        logging.getLogger(name).error(worded)
         logging.getLogger(name).info("chatter")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
