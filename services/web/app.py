@@ -43,7 +43,7 @@ from services.web.settings import Settings
 from services.web.visits import Site, Visit
 from shared.region import load_region
 
-MAX_FORM = (
+MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
     256 * 1024
 )  # bytes; a 16 KB post grows up to threefold in a form, and twice more in letters outside ASCII
 PLACES = (
@@ -108,10 +108,7 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405 and request.method in ("GET", "HEAD"):
         return RedirectResponse("/", 303)  # reloaded the address of a form
     visit = Visit(request)
-    missing = visit.gettext("There is no page here.")
-    refused = visit.gettext("This is longer than we can keep. Please make it shorter.")
-    problem = refused if error.status_code == 413 else missing
-    return visit.render("cannot_show.html", error.status_code, problem=problem)
+    return visit.render("cannot_show.html", error.status_code, problem=visit.gettext("There is no page here."))
 
 
 async def _on_bug(request: Request, _error: Exception) -> Response:

@@ -20,6 +20,7 @@ from services.web.words import SAID, sentence_for
 from shared.region import RegionFacts
 
 READERS = frozenset({"member", "consultant"})  # who reads the forum and comes to cafés
+MEMBERS = frozenset({"member"})
 CONSULTANTS = frozenset({"consultant"})
 INVITERS = frozenset({"consultant", "provider"})
 EVERYBODY = frozenset({"member", "consultant", "provider", "analyst", "operator"})
@@ -71,6 +72,10 @@ class Visit:
 
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
+
+    def query(self, name: str) -> str | None:
+        """A value of the address, None when it isn't there."""
+        return self.request.query_params.get(name)
 
     def field(self, name: str) -> str:
         """A field of the form as text, empty when missing."""
@@ -125,7 +130,7 @@ class Visit:
 
     def render(self, template: str, status: int = 200, **context: Any) -> Response:
         """A page in the visitor's language. A form on it brings the cookie its token is made from."""
-        said = self.request.query_params.get("said", "")
+        said = self.query("said") or ""
         values: dict[str, Any] = {
             "visit": self,
             "signed_in": self.held.session is not None,

@@ -1,6 +1,7 @@
 """Cafés as a guest meets them: what is coming up, one café, answering, leaving a name, checking in."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -8,7 +9,9 @@ from starlette.responses import Response
 from services.web.errors import Refused
 from services.web.visits import READERS, Visit, form, page
 from services.web.words import sentence_for
+from shared import clock
 
+EARLIER_SHOWN = timedelta(days=31)  # long enough to put a head count right
 ANSWERS = ("come", "maybe", "not-this-time", "not-today")
 
 
@@ -19,8 +22,11 @@ def coming_up(gatherings: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def show_list(visit: Visit) -> Response:
     """The cafés of one's own communities, the coming ones first."""
-    gatherings = await visit.ask("events", "GET", "/gatherings")
-    return visit.render("cafes.html", gatherings=gatherings["items"])
+    since = clock.today(visit.site.region.time_zone) - EARLIER_SHOWN
+    gatherings = await visit.ask(
+        "events", "GET", "/gatherings", params={"from": since.isoformat(), "after": visit.query("after")}
+    )
+    return visit.render("cafes.html", gatherings=gatherings["items"], next=gatherings["next"])
 
 
 async def show(visit: Visit) -> Response:

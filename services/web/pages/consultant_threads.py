@@ -13,7 +13,7 @@ async def show_unanswered(visit: Visit) -> Response:
         "forum",
         "GET",
         "/threads",
-        params={"unanswered": "true", "order": "oldest", "after": visit.request.query_params.get("after")},
+        params={"unanswered": "true", "order": "oldest", "after": visit.query("after")},
     )
     return visit.render("unanswered.html", threads=threads["items"], next=threads["next"])
 

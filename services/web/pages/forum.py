@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from services.web.errors import Refused
-from services.web.pages.profile import own_profile
+from services.web.pages.profile import may_write
 from services.web.visits import READERS, Visit, form, page
 from services.web.words import sentence_for
 
@@ -17,14 +17,14 @@ async def show(visit: Visit) -> Response:
         "forum",
         "GET",
         "/threads",
-        params={"after": visit.request.query_params.get("after"), "limit": THREADS_SHOWN},
+        params={"after": visit.query("after"), "limit": THREADS_SHOWN},
     )
     return visit.render("forum.html", threads=threads["items"], next=threads["next"])
 
 
 async def show_writing(visit: Visit) -> Response:
     """The form for a new thread; without a forum name, first the choice of one."""
-    if await own_profile(visit) is None:
+    if not await may_write(visit):
         return visit.go("/forum/name")
     return visit.render("write.html", title="", body="", wish="", key="")
 

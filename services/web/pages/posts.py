@@ -3,24 +3,18 @@
 from starlette.responses import Response
 
 from services.web.errors import Refused
-from services.web.pages.threads import POSTS_SHOWN, back_to
+from services.web.pages.threads import back_to
 from services.web.visits import READERS, Visit, form, page
 
 REACTIONS = ("thanks", "recognise", "thinking")
 
 
 async def _own_post(visit: Visit) -> dict[str, object]:
-    """The post as it stands on the page the person came from. Raises Refused (404) when it isn't theirs."""
-    thread = await visit.ask(
-        "forum",
-        "GET",
-        f"/threads/{visit.path('thread_id')}",
-        params={"after": visit.request.query_params.get("after"), "limit": POSTS_SHOWN},
-    )
-    for post in thread["posts"]:
-        if post["id"] == visit.path("post_id") and post["mine"]:
-            return dict(post)
-    raise Refused(404, "not-found")
+    """Raises Refused (404) when it isn't theirs, or is gone."""
+    post: dict[str, object] = await visit.ask("forum", "GET", f"/posts/{visit.path('post_id')}")
+    if not post["mine"] or post["removed"]:
+        raise Refused(404, "post-not-found")
+    return post
 
 
 async def show_editing(visit: Visit) -> Response:
@@ -30,7 +24,7 @@ async def show_editing(visit: Visit) -> Response:
         "edit.html",
         thread_id=visit.path("thread_id"),
         post=post,
-        after=visit.request.query_params.get("after") or "",
+        after=visit.query("after") or "",
     )
 
 
@@ -48,7 +42,7 @@ async def show_removing(visit: Visit) -> Response:
         "remove.html",
         thread_id=visit.path("thread_id"),
         post=post,
-        after=visit.request.query_params.get("after") or "",
+        after=visit.query("after") or "",
     )
 
 

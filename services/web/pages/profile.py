@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.web.errors import Refused
-from services.web.visits import READERS, Visit, form, page
+from services.web.visits import MEMBERS, READERS, Visit, form, page
 from services.web.words import sentence_for
 
 
@@ -20,24 +20,29 @@ async def own_profile(visit: Visit) -> dict[str, Any] | None:
     return profile
 
 
+async def may_write(visit: Visit) -> bool:
+    """Writing takes a forum name; a peer consultant's is made at their first post."""
+    return visit.role == "consultant" or await own_profile(visit) is not None
+
+
 async def show_choosing(visit: Visit) -> Response:
     """One's own name, or the form to choose it."""
     profile = await own_profile(visit)
-    return visit.render("name.html", profile=profile, name="", key="")
+    return visit.render("name.html", profile=profile, name="")
 
 
 async def choose(visit: Visit) -> Response:
-    """Peer consultants have one name everywhere, from joining; they only confirm it."""
+    """A first name, or another one. A peer consultant's is the one chosen at joining: there is nothing to choose."""
     name = visit.field("name")
-    body = {"name": name} if visit.role == "member" else {}
+    profile = await own_profile(visit)
     try:
-        await visit.ask("forum", "POST", "/profile", body, key=visit.field("key"))
+        await visit.ask("forum", "POST" if profile is None else "PUT", "/profile", {"name": name})
     except Refused as error:
         if error.status not in (409, 422):
             raise
         problem = visit.gettext(sentence_for(error))
-        return visit.render("name.html", error.status, profile=None, name=name, key="", problem=problem)
-    return visit.go("/forum", "named")
+        return visit.render("name.html", error.status, profile=profile, name=name, problem=problem)
+    return visit.go("/forum/name" if profile else "/forum", "named")
 
 
 async def show(visit: Visit) -> Response:
@@ -48,6 +53,6 @@ async def show(visit: Visit) -> Response:
 
 routes = [
     page("/forum/name", show_choosing, READERS),
-    form("/forum/name", choose, READERS),
+    form("/forum/name", choose, MEMBERS),
     page("/forum/names/{profile_id:uuid}", show, READERS),
 ]

@@ -11,7 +11,7 @@ CLEAR_DEVICE = '"cache", "storage"'
 
 async def show(visit: Visit) -> Response:
     """The form; somebody signed in goes to their first page."""
-    if visit.held.session is not None and "said" not in visit.request.query_params:
+    if visit.held.session is not None and visit.query("said") is None:
         return visit.go("/")
     return visit.render("sign_in.html", sign_in_name="")
 

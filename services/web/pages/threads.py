@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from services.web.errors import Refused, ServiceError
-from services.web.pages.profile import own_profile
+from services.web.pages.profile import may_write
 from services.web.visits import READERS, Visit, form, page
 
 POSTS_SHOWN = 20
@@ -17,26 +17,24 @@ _log = logging.getLogger(__name__)
 
 async def show(visit: Visit) -> Response:
     """A page of a thread. The forum's GET writes nothing: as its client we then put the read mark."""
-    thread_id, after = visit.path("thread_id"), visit.request.query_params.get("after")
-    thread, profile = await asyncio.gather(
+    thread_id, after = visit.path("thread_id"), visit.query("after")
+    thread, has_name = await asyncio.gather(
         visit.ask("forum", "GET", f"/threads/{thread_id}", params={"after": after, "limit": POSTS_SHOWN}),
-        own_profile(visit),
+        may_write(visit),
     )
     if not _only_looks_ahead(visit):
         await mark_read(visit, thread)
-    return render_thread(visit, thread, profile, after)
+    return render_thread(visit, thread, has_name, after)
 
 
-def render_thread(
-    visit: Visit, thread: dict[str, Any], profile: dict[str, Any] | None, after: str | None
-) -> Response:
+def render_thread(visit: Visit, thread: dict[str, Any], has_name: bool, after: str | None) -> Response:
     """The page, given what was fetched."""
     posts = thread["posts"]
     return visit.render(
         "thread.html",
         thread=thread,
         posts=posts,
-        has_name=profile is not None,
+        has_name=has_name,
         after=after or "",
         # Where a reply written on this page will be found: on this page, or, if it is full, on the next.
         reply_after=posts[-1]["id"] if len(posts) >= POSTS_SHOWN else after or "",
@@ -100,7 +98,7 @@ async def count_new(visit: Visit) -> Response:
             "forum",
             "GET",
             f"/threads/{visit.path('thread_id')}",
-            params={"after": visit.request.query_params.get("after"), "limit": POSTS_SHOWN},
+            params={"after": visit.query("after"), "limit": POSTS_SHOWN},
         )
     except Refused:
         return JSONResponse({"count": 0, "line": ""})

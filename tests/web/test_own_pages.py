@@ -1,0 +1,109 @@
+"""Me: research, passphrase, taking one's data along, erasing; inviting; what other roles see."""
+
+import pytest
+
+from tests.web.conftest import PASSPHRASE, People
+
+
+def test_research_is_withdrawn_as_easily_as_given(people: People) -> None:
+    browser = people.joined("member", people.community(), research="yes")
+    browser.open("/me/research")
+    assert "You are part of the research." in browser.page.text
+    browser.press("Withdraw")
+    assert "Withdrawn" in browser.page.text
+    browser.open("/me/research")
+    browser.press("Yes, count me in")
+    assert "You are part of the research now" in browser.page.text
+
+
+def test_a_changed_passphrase_signs_out_everywhere(people: People) -> None:
+    browser = people.joined("member", people.community())
+    name = browser.page.text.split("Your sign-in name is ")[1].split(".")[0].strip()
+    browser.open("/me/passphrase")
+    browser.press("Change passphrase", passphrase="ikke den rette", new_passphrase="ny lykt gammel bølge")
+    assert "That isn’t your passphrase" in browser.page.text
+    browser.press("Change passphrase", passphrase=PASSPHRASE, new_passphrase="ny lykt gammel bølge")
+    assert "Sign in with the new one" in browser.page.text
+    browser.press("Sign in", sign_in_name=name, passphrase="ny lykt gammel bølge")
+    assert "Next café" in browser.page.text
+
+
+def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) -> None:
+    browser = people.member(people.community(), language="nb")
+    browser.open("/me/data")
+    for button in ("Kontoen min", "Det jeg har skrevet", "Kafésvarene mine"):
+        browser.open("/me/data")
+        browser.press(button)
+        assert browser.answer.headers["content-type"] == "application/json"
+        assert "attachment" in browser.answer.headers["content-disposition"]
+        assert browser.answer.headers["cache-control"] == "no-store"
+    browser.open("/me/erase")
+    browser.press("Slett alt", sure="yes", passphrase="feil feil feil feil")
+    assert "Det er ikke passfrasen din" in browser.page.text
+    browser.press("Slett alt", passphrase=PASSPHRASE)
+    assert "Kryss av" in browser.page.text
+    browser.press("Slett alt", sure="yes", passphrase=PASSPHRASE)
+    assert "Kvitteringskoden din" in browser.page.text
+    assert "storage" in browser.answer.headers["clear-site-data"]
+    browser.open("/me")
+    assert browser.path == "/sign-in"
+
+
+@pytest.mark.parametrize("role", ["consultant", "provider"])
+def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -> None:
+    community = people.community()
+    inviter = people.consultant(community) if role == "consultant" else people.joined("provider", community)
+    inviter.open("/")
+    inviter.open("/invite")
+    inviter.press("Make the cards", count="2")
+    assert inviter.answer.text.count('class="qr"') == 2
+    assert "#" not in str(inviter.answer.url)
+    code = inviter.answer.text.split('<p class="code"><code>')[1].split("<")[0]
+    inviter.open("/invite")
+    assert "2 of your invitations are open." in inviter.page.text
+    stranger = people.stranger()
+    stranger.open("/join")
+    stranger.press("Look at my invitation", invitation=code)
+    assert community in stranger.page.text
+
+
+def test_the_same_form_again_voids_the_cards_before(people: People) -> None:
+    inviter = people.joined("provider", people.community())
+    inviter.open("/invite")
+    form, _ = inviter.form("Make the cards")
+    inviter.post(form.action, form.values | {"count": "1"})
+    old = inviter.answer.text.split('<p class="code"><code>')[1].split("<")[0]
+    inviter.post(form.action, form.values | {"count": "1"})
+    assert old not in inviter.answer.text
+    stranger = people.stranger()
+    stranger.open("/join")
+    stranger.press("Look at my invitation", invitation=old)
+    assert "This invitation isn’t open" in stranger.page.text
+
+
+def test_a_provider_gets_the_invite_page_and_me_and_nothing_of_forum_or_cafés(people: People) -> None:
+    provider = people.joined("provider", people.community())
+    provider.open("/")
+    assert provider.path == "/invite"
+    assert "Forum" not in [words for words, _ in provider.page.links]
+    for path in ("/forum", "/cafes", "/for-you", "/forum/search", "/forum/name", "/cafes/plan"):
+        provider.open(path)
+        assert provider.answer.status_code == 403, path
+    provider.open("/me")
+    assert "health worker" in provider.page.text
+
+
+@pytest.mark.parametrize("role", ["analyst", "operator"])
+def test_analysts_and_operators_are_told_of_the_api_and_the_command_line(people: People, role: str) -> None:
+    browser = people.joined(role)
+    browser.open("/")
+    assert "use the API and the command line" in browser.page.text
+    browser.open("/invite")
+    assert browser.answer.status_code == 403
+
+
+def test_a_member_has_none_of_the_consultants_pages(people: People) -> None:
+    member = people.joined("member", people.community())
+    for path in ("/forum/unanswered", "/cafes/plan", "/invite"):
+        member.open(path)
+        assert member.answer.status_code == 403, path

@@ -1,0 +1,241 @@
+"""Headers, the cookie, form tokens, leaving quickly: seen from a browser, by the real application.
+
+These need no service behind the web client: what is tested happens before one is asked, or while none answers.
+"""
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from joserfc.jwk import OKPKey
+
+from services.web.app import create_app
+from services.web.session import Held, SessionCookie
+from services.web.settings import Settings
+from tests.region.running import ROOT
+
+SECRET = "a secret of this test only, long enough"
+NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
+
+
+def _settings(public_url: str) -> Settings:
+    key = OKPKey.generate_key("Ed25519")
+    return Settings(
+        region_file=ROOT / "deploy" / "regions" / "north.toml",
+        gateway_url=NOBODY,
+        public_url=public_url,
+        secret=SECRET,  # type: ignore[arg-type]
+        client_key=json.dumps(key.as_dict(private=True)),  # type: ignore[arg-type]
+    )
+
+
+def _client(public_url: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_app(_settings(public_url)))
+    return httpx.AsyncClient(transport=transport, base_url=public_url)
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[httpx.AsyncClient]:
+    async with _client("http://localhost:8080") as client:
+        yield client
+
+
+@pytest.fixture
+async def secure() -> AsyncIterator[httpx.AsyncClient]:
+    async with _client("https://peer.example") as client:
+        yield client
+
+
+def _signed_in(client: httpx.AsyncClient, name: str = "visit") -> Held:
+    """Puts a cookie as signing in would; returns what it holds."""
+    from starlette.responses import Response
+
+    held = Held.anonymous().signed_in("an opaque session", "member")
+    response = Response()
+    SessionCookie(SECRET, over_https=name.startswith("__Host")).write(response, held)
+    client.cookies.set(name, response.headers["set-cookie"].split(";")[0].split("=", 1)[1].strip('"'))
+    return held
+
+
+def _token(held: Held) -> str:
+    return SessionCookie(SECRET, over_https=False).form_token(held)
+
+
+PUBLIC = ("/", "/help", "/join", "/sign-in", "/recover", "/leave", "/api/docs", "/nowhere")
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+async def test_every_page_carries_the_headers_and_is_stored_nowhere(
+    plain: httpx.AsyncClient, path: str
+) -> None:
+    answer = await plain.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+async def test_pages_bring_nothing_from_elsewhere_and_nothing_inline(
+    plain: httpx.AsyncClient, path: str
+) -> None:
+    html = (await plain.get(path)).text
+    for forbidden in ("http://", "https://", "style=", "<style", "onclick", "javascript:", "<script>"):
+        assert forbidden not in html.replace("http://www.w3.org/2000/svg", ""), forbidden
+
+
+@pytest.mark.parametrize("path", [path for path in PUBLIC if path != "/leave"])
+async def test_help_and_leaving_are_one_tap_away_everywhere(plain: httpx.AsyncClient, path: str) -> None:
+    html = (await plain.get(path)).text
+    assert 'href="/help"' in html
+    assert 'action="/leave"' in html
+
+
+async def test_the_cookie_is_sealed_and_kept_from_scripts(plain: httpx.AsyncClient) -> None:
+    cookie = (await plain.get("/sign-in")).headers["set-cookie"]
+    assert cookie.startswith("visit=")
+    for flag in ("HttpOnly", "SameSite=lax", "Path=/"):
+        assert flag in cookie
+    assert "Secure" not in cookie, "plain http on localhost"
+    assert "Max-Age" not in cookie, "it goes with the browser"
+
+
+async def test_over_https_the_cookie_is_bound_to_the_host(secure: httpx.AsyncClient) -> None:
+    answer = await secure.get("/sign-in")
+    assert answer.headers["set-cookie"].startswith("__Host-visit=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert "Domain" not in answer.headers["set-cookie"]
+    assert "max-age" in answer.headers["strict-transport-security"]
+
+
+async def test_a_changed_cookie_is_nobody(plain: httpx.AsyncClient) -> None:
+    _signed_in(plain)
+    value = plain.cookies["visit"]
+    plain.cookies.clear()
+    plain.cookies.set("visit", value[:-6] + "AAAAAA")
+    assert (await plain.get("/me")).headers["location"] == "/sign-in"
+
+
+async def test_signed_in_pages_have_one_title(plain: httpx.AsyncClient) -> None:
+    _signed_in(plain)
+    titles = set()
+    for path in ("/forum", "/cafes", "/me/data", "/me/erase", "/help", "/forum/search", "/me/passphrase"):
+        html = (await plain.get(path)).text
+        titles.add(html.split("<title>")[1].split("</title>")[0])
+    assert titles == {"Home"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/join", "/recover", "/forum/write", "/me/erase", "/cafes/plan", "/sign-out"]
+)
+async def test_a_form_without_this_sessions_token_is_refused(plain: httpx.AsyncClient, path: str) -> None:
+    _signed_in(plain)
+    for form in ({}, {"form_token": "0" * 64}, {"form_token": _token(Held.anonymous())}):
+        answer = await plain.post(path, data=form)
+        assert answer.status_code == 403, path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": "http://localhost:8080"},
+    ],
+)
+async def test_a_form_from_another_site_is_refused_even_with_a_token(
+    plain: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    held = _signed_in(plain)
+    answer = await plain.post("/forum/write", data={"form_token": _token(held), "body": "x"}, headers=headers)
+    assert answer.status_code == 403
+    assert (await plain.post("/leave", headers=headers)).status_code == 403
+
+
+async def test_leaving_clears_the_device_and_needs_neither_token_nor_services(
+    plain: httpx.AsyncClient,
+) -> None:
+    _signed_in(plain)
+    answer = await plain.post(
+        "/leave", headers={"origin": "http://localhost:8080", "sec-fetch-site": "same-origin"}
+    )
+    assert answer.status_code == 200
+    assert answer.headers["clear-site-data"] == '"cache", "cookies", "storage"'
+    assert 'visit=""' in answer.headers["set-cookie"]
+    assert "Waffles" in answer.text
+    assert "eercafe" not in answer.text
+
+
+async def test_text_comes_back_while_the_forum_is_away(plain: httpx.AsyncClient) -> None:
+    held = _signed_in(plain)
+    form = {
+        "form_token": _token(held),
+        "key": "the-same-key",
+        "title": "T",
+        "wish": "listen",
+        "body": "Lange <tanker>",
+    }
+    answer = await plain.post(
+        "/forum/write", data=form, headers={"accept-language": "nb-NO,nb;q=0.9,en;q=0.5"}
+    )
+    assert answer.status_code == 503
+    assert "Teksten din er fortsatt her" in answer.text
+    assert "Lange &lt;tanker&gt;" in answer.text
+    assert 'value="the-same-key"' in answer.text
+
+
+async def test_a_passphrase_never_comes_back(plain: httpx.AsyncClient) -> None:
+    held = _signed_in(plain)
+    for path, name in (("/sign-in", "passphrase"), ("/recover", "new_passphrase"), ("/me/erase", "passphrase"),
+                       ("/join/finish", "passphrase"), ("/me/passphrase", "new_passphrase")):  # fmt: skip
+        form = {"form_token": _token(held), name: "lykt-bølge-stein", "sure": "yes", "sign_in_name": "a b c"}
+        answer = await plain.post(path, data=form)
+        assert answer.status_code >= 400
+        assert "lykt-bølge-stein" not in answer.text, path
+
+
+async def test_a_long_text_comes_whole_in_any_alphabet(plain: httpx.AsyncClient) -> None:
+    held, text = _signed_in(plain), "å😀" * 5_000
+    parts = {"form_token": _token(held), "title": "T", "wish": "listen", "key": "a key", "body": text}
+    answer = await plain.post("/forum/write", files={name: (None, value) for name, value in parts.items()})
+    assert len(answer.request.content) < 64 * 1024, "what the gateway takes"
+    assert text in answer.text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("nb", "nb"), ("no,en", "nb"), ("nn-NO", "nb"), ("en-GB,nb;q=0.5", "en"), ("de,nb;q=0.1", "nb"), ("", "en"),
+     ("x;q=nonsense", "en")],
+)  # fmt: skip
+async def test_the_language_follows_the_browser(
+    plain: httpx.AsyncClient, accepted: str, language: str
+) -> None:
+    answer = await plain.get("/", headers={"accept-language": accepted})
+    assert answer.headers["content-language"] == language
+    assert f'<html lang="{language}">' in answer.text
+
+
+async def test_the_language_can_be_chosen_and_stays(plain: httpx.AsyncClient) -> None:
+    answer = await plain.get("/help?language=nb")
+    assert answer.headers["location"] == "/help"
+    assert "Trenger du hjelp nå?" in (await plain.get("/help")).text
+
+
+async def test_our_files_may_be_kept_for_a_year_under_their_fingerprint(plain: httpx.AsyncClient) -> None:
+    html = (await plain.get("/")).text
+    address = html.split('rel="stylesheet" href="')[1].split('"')[0]
+    assert "?" in address
+    answer = await plain.get(address)
+    assert "immutable" in answer.headers["cache-control"]
+    assert "content-security-policy" in answer.headers
+
+
+async def test_the_page_of_all_apis_says_which_service_is_away(plain: httpx.AsyncClient) -> None:
+    answer = await plain.get("/api/docs")
+    assert answer.status_code == 200
+    assert answer.text.count("can’t be reached just now") == 5
