@@ -1,9 +1,7 @@
 """Notifications' composition root."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
@@ -17,9 +15,7 @@ from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
-from shared.bus.facts import forget_old
 from shared.database.engine import make_engine, make_sessions
-from shared.due import run_every
 
 
 def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastAPI:
@@ -33,16 +29,11 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     bus = Bus(make_broker(settings.kafka, "notifications"), sessions, "notifications", settings)
     consumers.subscribe(bus)
 
-    async def tidy() -> None:
-        async with sessions() as session, session.begin():
-            await forget_old(session)
-
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
-            _background(ends, run_every(settings.tidy_every_s, tidy, name="tidying"))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
@@ -72,14 +63,3 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
     return app
-
-
-def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(work)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    ends.push_async_callback(stop)

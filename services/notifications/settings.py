@@ -12,4 +12,3 @@ class Settings(ServiceSettings):
 
     redis_prefix: str = "notifications:"
     reads: LimitSettings = LimitSettings(rate=20, burst=60)
-    tidy_every_s: float = 3_600.0
