@@ -44,8 +44,6 @@ from services.web.visits import Site, Visit
 from shared.region import load_region
 
 MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
-    256 * 1024
-)  # bytes; a 16 KB post grows up to threefold in a form, and twice more in letters outside ASCII
 PLACES = (
     front, help_page, leave, join, sign_in, recover, forum, threads, posts, search, profile, cafes, for_you, me,
     my_data, invite, consultant_cafes, consultant_threads, api_docs,
@@ -108,7 +106,9 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405 and request.method in ("GET", "HEAD"):
         return RedirectResponse("/", 303)  # reloaded the address of a form
     visit = Visit(request)
-    return visit.render("cannot_show.html", error.status_code, problem=visit.gettext("There is no page here."))
+    return visit.render(
+        "cannot_show.html", error.status_code, problem=visit.gettext("There is no page here.")
+    )
 
 
 async def _on_bug(request: Request, _error: Exception) -> Response:

@@ -90,7 +90,7 @@ def test_the_consultant_sees_how_many_and_the_names_left_apart(kari: Browser, gu
     assert "Mai" not in kari.page.text
 
 
-def test_a_full_café_has_a_waiting_list(
+def test_a_full_cafe_has_a_waiting_list(
     people: People, community: str, kari: Browser, guest: Browser
 ) -> None:
     path = _plan(kari, _title(), capacity="1")
@@ -118,7 +118,7 @@ def test_checking_in_with_the_code_of_the_day(kari: Browser, guest: Browser) -> 
     assert kari.form("Keep the head count")[0].values["members"] == "5"
 
 
-def test_a_moved_and_a_cancelled_café_say_why(kari: Browser, guest: Browser) -> None:
+def test_a_moved_and_a_cancelled_cafe_say_why(kari: Browser, guest: Browser) -> None:
     title = _title()
     path = _plan(kari, title)
     guest.open(path)
@@ -145,7 +145,7 @@ def test_a_monthly_series_is_planned_in_one_go(kari: Browser) -> None:
     assert kari.page.text.count(title) == 3
 
 
-def test_a_café_of_another_community_is_not_here(people: People, kari: Browser) -> None:
+def test_a_cafe_of_another_community_is_not_here(people: People, kari: Browser) -> None:
     path = _plan(kari, _title())
     stranger = people.joined("member", people.community())
     stranger.open(path)

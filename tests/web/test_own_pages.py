@@ -81,7 +81,7 @@ def test_the_same_form_again_voids_the_cards_before(people: People) -> None:
     assert "This invitation isn’t open" in stranger.page.text
 
 
-def test_a_provider_gets_the_invite_page_and_me_and_nothing_of_forum_or_cafés(people: People) -> None:
+def test_a_provider_gets_the_invite_page_and_me_and_nothing_of_forum_or_cafes(people: People) -> None:
     provider = people.joined("provider", people.community())
     provider.open("/")
     assert provider.path == "/invite"
