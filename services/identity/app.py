@@ -26,6 +26,7 @@ from services.identity.use_cases.sessions import Lifetimes, forget_expired_sessi
 from services.identity.use_cases.signing_keys import renew_signing_keys
 from shared import clock
 from shared.api import callers, idempotency, problems, transactions
+from shared.api.limits import Limiter
 from shared.auth import TokenVerifier
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
@@ -105,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
             staff=timedelta(hours=settings.staff_session_hours),
             predecessor=timedelta(seconds=settings.predecessor_seconds),
         ),
+        limiter=Limiter(redis, settings.redis_prefix, keys.secret),
     )
     problems.install(app)
     transactions.install(app, sessions)

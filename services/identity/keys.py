@@ -66,7 +66,19 @@ def load_keys(path: Path, secret: str) -> Keys:
 
 
 def make_key_file(path: Path) -> None:
-    """Write fresh keys for a new region, readable by the owner only. Raises FileExistsError."""
+    """Write fresh keys for a new region, readable by the owner only. Raises FileExistsError.
+
+    All or nothing: the file appears under its name when it is whole and on the disk.
+    """
     fresh = {"aliases": secrets.token_hex(32), "sealing": {"1": secrets.token_hex(32)}}
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         json.dump(fresh, file)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # unlike a rename it never replaces
+    finally:
+        draft.unlink()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import LimitSettings, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -22,6 +22,9 @@ class Settings(ServiceSettings):
     predecessor_seconds: int = 60  # a rotated session still gets its successor this long
     signing_key_days: int = 30
     signing_key_lead_seconds: int = 3600  # published so long before it signs
+
+    reads: LimitSettings = LimitSettings(rate=20, burst=60)  # of one's own account, by alias
+    writes: LimitSettings = LimitSettings(rate=0.5, burst=60)
 
     keys_every_seconds: float = 60
     tidy_every_seconds: float = 3600

@@ -137,6 +137,16 @@ async def test_the_security_log_cannot_be_changed(identity: Identity) -> None:
                 await session.execute(text(statement))
 
 
+async def test_calls_about_an_account_are_limited_by_its_alias(identity: Identity) -> None:
+    busy, other = await identity.joined(), await identity.joined()
+    bearer = {"Authorization": f"Bearer {await busy.token('identity')}"}
+    with clock.stopped_at(clock.now()):
+        answers = [(await identity.client.get("/me", headers=bearer)) for _ in range(61)]
+        assert [answer.status_code for answer in answers] == [200] * 60 + [429]
+        assert answers[-1].headers["retry-after"] == "1"
+        assert (await other.call("GET", "/me")).status_code == 200
+
+
 async def test_answers_about_people_are_stored_in_no_cache(identity: Identity) -> None:
     person = await identity.joined()
     answers: list[httpx.Response] = [

@@ -9,7 +9,7 @@ import pytest
 from services.identity.policy.names import LANGUAGES, WORDS_IN_A_NAME, words
 from services.identity.texts import texts
 from shared import clock
-from tests.identity.conftest import Identity
+from tests.identity.conftest import Identity, Person
 
 
 async def refused(identity: Identity, role: str = "member", **changed: Any) -> tuple[int, str]:
@@ -107,6 +107,17 @@ async def test_joining_again_by_the_same_request_gives_fresh_recovery_codes(iden
 
     assert (await recover(first[0])).status_code == 401
     assert (await recover(again.json()["recovery_codes"][0])).status_code == 201
+
+
+async def test_who_has_left_cannot_be_joined_again(identity: Identity) -> None:
+    body = await identity.joining(await identity.invitation("member", [await identity.community()]))
+    assert (await identity.client.post("/members", json=body)).status_code == 201
+    person = Person(identity, body["sign_in_name"], [])
+    await person.sign_in()
+    left = await person.call("POST", "/me/erasure", {"passphrase": person.passphrase})
+    assert left.status_code == 202
+    again = await identity.client.post("/members", json=body)
+    assert (again.status_code, again.json()["type"]) == (404, "/problems/invitation-not-open")
 
 
 async def test_another_request_learns_nothing_about_a_used_invitation(identity: Identity) -> None:

@@ -18,8 +18,7 @@ from services.identity.schemas import (
     RecoveryCodes,
 )
 from services.identity.texts import Language, Texts, texts
-from services.identity.use_cases.joining import Join, join
-from services.identity.use_cases.recovery import give_recovery_codes
+from services.identity.use_cases.joining import Join, join, join_again
 from shared import clock
 from shared.api import idempotency
 from shared.api.transactions import Session
@@ -75,7 +74,8 @@ async def join_by_invitation(body: Joining, session: Session, parts: WithParts) 
     except idempotency.IdempotencyKeyReused:
         raise InvitationNotOpen from None
     if claim.made_id is not None:
-        return RecoveryCodes(recovery_codes=await give_recovery_codes(session, claim.made_id))
+        again = await join_again(session, claim.made_id)
+        return RecoveryCodes(recovery_codes=again.recovery_codes)
     joined = await join(
         session,
         Join(

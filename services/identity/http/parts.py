@@ -16,6 +16,7 @@ from services.identity.switchboard import addresses
 from services.identity.tokens import KeyRing
 from services.identity.use_cases.sessions import Lifetimes
 from shared.api.callers import Caller, SignInNeeded, requires
+from shared.api.limits import Limiter
 from shared.api.transactions import Session
 
 EVERY_ROLE = ("member", "consultant", "provider", "analyst", "operator")
@@ -31,6 +32,7 @@ class Parts:
     clients: Clients
     authentication: Authentication
     lifetimes: Lifetimes
+    limiter: Limiter
 
 
 def _parts(request: Request) -> Parts:
@@ -49,7 +51,10 @@ def account_of(*roles: str) -> Callable[..., Awaitable[Participant]]:
     The token says who they were when it was made, up to five minutes ago; the row says who they are.
     """
 
-    async def account(session: Session, caller: Annotated[Caller, Depends(requires(*roles))]) -> Participant:
+    async def account(
+        request: Request, session: Session, caller: Annotated[Caller, Depends(requires(*roles))]
+    ) -> Participant:
+        await _within_limits(request, caller)
         participant_id: UUID | None = await addresses.participant_of(session, "identity", caller.alias)
         participant = None if participant_id is None else await session.get(Participant, participant_id)
         if participant is None or not participant.active:
@@ -57,6 +62,13 @@ def account_of(*roles: str) -> Callable[..., Awaitable[Participant]]:
         return participant
 
     return account
+
+
+async def _within_limits(request: Request, caller: Caller) -> None:
+    parts = _parts(request)
+    reads = request.method in ("GET", "HEAD")
+    name, limit = ("reads", parts.settings.reads) if reads else ("writes", parts.settings.writes)
+    await parts.limiter.take(name, caller.alias, limit)
 
 
 WithParts = Annotated[Parts, Depends(_parts)]

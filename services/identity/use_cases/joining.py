@@ -86,6 +86,14 @@ async def join(session: AsyncSession, command: Join) -> Joined:
     return Joined(participant.id, await give_recovery_codes(session, participant.id))
 
 
+async def join_again(session: AsyncSession, participant_id: UUID) -> Joined:
+    """For somebody whose answer was lost: fresh recovery codes. Raises InvitationNotOpen once they have left."""
+    participant = await session.get(Participant, participant_id)
+    if participant is None or not participant.active:
+        raise InvitationNotOpen
+    return Joined(participant_id, await give_recovery_codes(session, participant_id))
+
+
 def _check_display_name(role: str, display_name: str | None) -> None:
     if role != "consultant":
         if display_name is not None:
