@@ -5,7 +5,7 @@ import secrets
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, OKPKey
 
 from services.identity.errors import ClientRefused
 from services.identity.policy.roles import PUBLIC_CLIENTS, WEB_CLIENT
@@ -20,7 +20,8 @@ class Clients:
     """Knows the web client's public keys."""
 
     def __init__(self, settings: Settings) -> None:
-        self._keys = KeySet.import_key_set(json.loads(settings.web_client_keys))
+        published = json.loads(settings.web_client_keys)["keys"]
+        self._keys = KeySet([OKPKey.import_key(key) for key in published])
         self._issuer = settings.issuer
 
     def check(self, client_id: str, assertion: str | None) -> None:

@@ -9,8 +9,9 @@ import pytest
 from joserfc.jwk import OKPKey
 from sqlalchemy import text
 
+from services.identity.settings import Settings
 from shared import clock
-from tests.identity.conftest import Identity
+from tests.identity.conftest import Identity, running
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
@@ -52,6 +53,15 @@ async def test_the_web_client_proves_itself_or_is_refused(
         assert answer.json()["error"] == "invalid_client"
     body = {"sign_in_name": person.sign_in_name, "passphrase": person.passphrase, "client_id": "web"}
     assert problem(await identity.client.post("/sessions", json=body)) == (401, "client-refused")
+
+
+async def test_a_region_without_a_web_client_refuses_whoever_says_to_be_it(
+    settings: Settings, web_key: OKPKey
+) -> None:
+    without = settings.model_copy(update={"web_client_keys": '{"keys": []}'})
+    async with running(without, web_key) as identity:
+        answer = await identity.exchange("garbage", "forum", "web")
+    assert problem(answer) == (401, "client-refused")
 
 
 async def test_an_unknown_client_is_refused(identity: Identity) -> None:
