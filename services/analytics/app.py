@@ -14,7 +14,7 @@ from services.analytics.http import Service
 from services.analytics.settings import Settings
 from services.analytics.use_cases import publishing, studies
 from shared import clock
-from shared.api import callers, problems, transactions
+from shared.api import callers, idempotency, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -47,6 +47,10 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         if done:
             relay.wake()
 
+    async def tidy() -> None:
+        async with sessions() as session, session.begin():
+            await idempotency.forget_old(session)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
@@ -57,6 +61,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             await _background(
                 ends, run_every(settings.look_for_closings_seconds, look_for_closings, name="closings")
             )
+            await _background(ends, run_every(settings.tidying_seconds, tidy, name="tidying"))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield

@@ -1,0 +1,1 @@
+"""Replays: clients of the public HTTP API that play what happened elsewhere. They know nothing else of Peercafe."""
