@@ -1,14 +1,14 @@
 """From a raw Kafka record to a validated one, or to the reason why it is refused."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from aiokafka.structs import ConsumerRecord
 from pydantic import ValidationError
 
 from shared.bus.records import Received
-from shared.contracts.envelope import Envelope, EnvelopeError
+from shared.contracts.envelope import EnvelopeError, read_headers
 from shared.contracts.keep_alive import KEEP_ALIVE
 from shared.contracts.payloads.payload import Payload
 from shared.contracts.topics import Topic
@@ -31,6 +31,10 @@ class Source:
 
     topic: Topic
     origin: str | None  # the neighbour whose prefix the name bears
+    models: dict[str, type[Payload]] = field(init=False, compare=False)  # by CloudEvents type
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", {model.type: model for model in self.topic.payloads})
 
     @property
     def name(self) -> str:
@@ -65,11 +69,12 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
 
     Raises EnvelopeError, ValidationError or _Unreadable.
     """
-    envelope = Envelope.read(_headers(record))
-    if envelope.type == KEEP_ALIVE:
-        return None
-    model: type[Payload] | None = source.topic.payload_of(envelope.type)
+    envelope = read_headers(dict(record.headers))
+    type_ = envelope["ce_type"]
+    model = source.models.get(type_)
     if model is None:
+        if type_ == KEEP_ALIVE:
+            return None
         raise _Unreadable("unknown-type")
     if record.value is None:
         raise _Unreadable("no-body")
@@ -79,9 +84,9 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
         record.partition,
         record.offset,
         _key(record),
-        envelope.event_id,
-        envelope.type,
-        envelope.time,
+        envelope["ce_id"],
+        type_,
+        envelope["ce_time"],
         model.model_validate_json(record.value),
         record.value,
     )
@@ -91,11 +96,6 @@ class _Unreadable(ValueError):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-def _headers(record: Raw) -> dict[str, bytes]:
-    # A null header is left out: only where the envelope needs it is its absence an error.
-    return {name: value for name, value in record.headers if value is not None}
 
 
 def _key(record: Raw) -> str:
