@@ -14,9 +14,9 @@ MOST = 100
 
 # `after` is the post on whose following page the first unread reply stands: a link leads right to it.
 REPLIES = f"""
-WITH reader AS MATERIALIZED (SELECT {READER} AS profile_id, {REFUSED} AS refused)
+WITH reader AS MATERIALIZED (SELECT {READER} AS profile_id)
 SELECT w.thread_id, CASE WHEN NOT t.erased AND NOT {hidden("t.id", "t.home")} THEN t.title END AS title,
-    first.id AS post_id, reader.refused,
+    first.id AS post_id,
     (SELECT b.id FROM posts b WHERE b.thread_id = w.thread_id AND (b.written, b.id) < (first.written, first.id)
         ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM watching w
@@ -25,16 +25,18 @@ JOIN threads t ON t.id = w.thread_id
 LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
 CROSS JOIN LATERAL (
     SELECT p.id, p.written, p.arrived_at FROM posts p
-    WHERE p.thread_id = w.thread_id AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id")}
+    WHERE p.thread_id = w.thread_id AND NOT p.opening AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id")}
         AND NOT {hidden("p.id", "p.home")}
     ORDER BY p.arrived_at LIMIT 1) first
 WHERE w.alias = $1
 ORDER BY first.arrived_at DESC LIMIT {MOST}
 """
+# One row at least, to say who is refused.
 MODERATION = f"""
-SELECT n.kind, n.thread_id, n.target_id, n.reason, t.title, {REFUSED} AS refused
-FROM moderation_news n LEFT JOIN threads t ON t.id = n.thread_id
-WHERE n.alias = $1
+SELECT n.kind, n.thread_id, n.target_id, n.reason, t.title, reader.refused
+FROM (SELECT {REFUSED} AS refused) reader
+LEFT JOIN moderation_news n ON n.alias = $1
+LEFT JOIN threads t ON t.id = n.thread_id
 ORDER BY n.told_at DESC LIMIT {MOST}
 """
 
@@ -42,9 +44,9 @@ ORDER BY n.told_at DESC LIMIT {MOST}
 async def for_you(session: AsyncSession, alias: UUID) -> dict[str, object]:
     """In words, never in numbers: an item stands until its thread is opened. Raises AccountClosed."""
     moderation = await fetch(session, MODERATION, alias)
-    replies = await fetch(session, REPLIES, alias)
-    if any(row["refused"] for row in (*moderation[:1], *replies[:1])):
+    if moderation[0]["refused"]:
         raise AccountClosed()
+    replies = await fetch(session, REPLIES, alias)
     items: list[dict[str, object]] = [
         {
             "kind": row["kind"],
@@ -55,6 +57,7 @@ async def for_you(session: AsyncSession, alias: UUID) -> dict[str, object]:
             "reason": row["reason"],
         }
         for row in moderation
+        if row["kind"]
     ]
     items += [
         {

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import AccountClosed
 from services.forum.queries.fetch import fetch, page
 from services.forum.queries.fragments import REFUSED, hidden
+from services.forum.queries.own import own_profile
 from shared.hlc import time_of
 
 EXCERPT = 240  # characters
@@ -51,6 +52,8 @@ async def search(
     rows = await fetch(session, SEARCH, alias, words, after or NEWEST, limit + 1)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
+    if not rows:
+        await own_profile(session, alias)  # refuses
     return page(
         [
             {

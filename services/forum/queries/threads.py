@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import AccountClosed, ThreadNotFound
 from services.forum.queries.fetch import fetch, page
 from services.forum.queries.fragments import READER, REFUSED, hidden, look_alike, reason, unread
+from services.forum.queries.own import own_profile
 from services.forum.queries.posts import POST_COLUMNS, POST_JOINS, shown_author, shown_post
 from shared.hlc import time_of
 
@@ -92,6 +93,8 @@ async def thread_list(
     rows = await fetch(session, sql, alias, consultant, after, limit + 1)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
+    if not rows:
+        await own_profile(session, alias)  # refuses
     threads = []
     for row in rows:
         thread = shown_thread(dict(row), sees_hidden=consultant or row["mine"])

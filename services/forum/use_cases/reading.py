@@ -76,7 +76,8 @@ WITH reader AS (
             SELECT FROM posts p WHERE p.thread_id = :thread AND NOT p.erased AND {_by_member.format(post="p")}))
 ), looked AS (
     SELECT FROM saved, before, watching w WHERE w.alias = :alias AND w.thread_id = :thread AND EXISTS (
-        SELECT FROM posts p WHERE p.thread_id = :thread AND p.announced_at IS NOT NULL AND p.arrived_at > w.since
+        SELECT FROM posts p
+        WHERE p.thread_id = :thread AND NOT p.opening AND p.announced_at IS NOT NULL AND p.arrived_at > w.since
             AND {unread("p", "before", "before.profile_id")})
 ), opened AS (
     DELETE FROM moderation_news n USING saved WHERE n.alias = :alias AND n.thread_id = :thread RETURNING n.alias

@@ -1,0 +1,87 @@
+"""Records as a region would publish them, for applying without Kafka."""
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.forum.ids import Home, Identity
+from shared.bus.records import Received
+from shared.contracts.payloads.forum import (
+    Hide,
+    ModerationDecided,
+    PostPublished,
+    ProfilePresented,
+    ReactionGiven,
+    ThreadOpened,
+)
+from shared.contracts.topics import CATALOGUE
+from shared.hlc import HybridLogicalClock
+
+
+def received(payload: Any, origin: str | None, offset: int = 0) -> Received[Any]:
+    """The record as it comes from a topic; `origin` is the neighbour whose prefix the topic bears."""
+    topic = next(topic for topic in CATALOGUE if type(payload) in topic.payloads)
+    body = payload.model_dump_json().encode()
+    at = datetime.now(UTC)
+    return Received(topic.name, origin, 0, offset, str(payload.id), uuid4(), payload.type, at, payload, body)
+
+
+@dataclass
+class Region:
+    """Another region's forum, as far as its records go."""
+
+    name: str = "south"
+    home: Home = field(init=False)
+    author: Identity = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.home = Home(self.name, HybridLogicalClock())
+        self.author = self.home.profile()
+
+    def profile(self, name: str = "Sol", **changed: Any) -> ProfilePresented:
+        return ProfilePresented(
+            **{
+                "id": self.author.id, "home": self.name, "version": self.home.clock.tick(),
+                "nonce": self.author.nonce.hex(), "role": "member", "name": name, "mark": 7, **changed,
+            }
+        )  # fmt: skip
+
+    def thread(self, title: str = "From the south", **changed: Any) -> ThreadOpened:
+        return ThreadOpened(**(self._written() | {"title": title, "wish": "listen"} | changed))
+
+    def post(
+        self, thread: UUID, body: str = "Words", *, opening: bool = False, **changed: Any
+    ) -> PostPublished:
+        columns = self._written()
+        columns |= {"thread_id": thread, "opening": opening, "body": body, "written": columns["version"]}
+        return PostPublished(**(columns | changed))
+
+    def reaction(self, post: UUID, **changed: Any) -> ReactionGiven:
+        return ReactionGiven(**(self._written() | {"post_id": post, "kind": "thanks"} | changed))
+
+    def hides(self, target: UUID, *reasons: str, lifts: tuple[UUID, ...] = ()) -> ModerationDecided:
+        return ModerationDecided(
+            id=f"{target}:{self.name}", home=self.name, version=self.home.clock.tick(), target_id=target,
+            target_kind="post", hides=tuple(Hide(id=uuid4(), reason=r) for r in reasons), lifts=lifts,
+        )  # fmt: skip
+
+    def _written(self) -> dict[str, Any]:
+        version = self.home.clock.tick()
+        identity = self.home.entity(version)
+        return {
+            "id": identity.id, "home": self.name, "version": version, "nonce": identity.nonce.hex(),
+            "author_id": self.author.id, "author_nonce": self.author.nonce.hex(),
+        }  # fmt: skip
+
+
+def ahead(by: timedelta) -> int:
+    """A version of a clock that is ahead."""
+    from shared.hlc import version_at
+
+    return version_at(datetime.now(UTC) + by)
+
+
+def random_nonce() -> bytes:
+    return os.urandom(16)

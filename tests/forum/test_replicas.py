@@ -1,0 +1,314 @@
+"""Records of this and other regions, applied by the same code, in any order."""
+
+import itertools
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.due import DueWork
+from services.forum.ids import Home
+from services.forum.models import Post
+from services.forum.replicas.applying import Replicas
+from shared.clock import stopped_at
+from shared.database.engine import make_engine, make_sessions
+from shared.hlc import HybridLogicalClock
+from tests.engines import Engines
+from tests.forum.people import Person, Place
+from tests.forum.records import Region, ahead, received
+
+SOUTH = "south"
+
+
+class Applying:
+    """Applies records as the consumer does, each call one transaction."""
+
+    def __init__(self, place: Place) -> None:
+        self.home = Home("north", HybridLogicalClock())
+        self.replicas = Replicas(self.home, [SOUTH])
+        self.engine = make_engine(place.settings.database_url.get_secret_value(), pool=2)
+        self.sessions = make_sessions(self.engine)
+
+    async def apply(self, *records: Any) -> None:
+        async with self.sessions() as session, session.begin():
+            await self.replicas.apply(session, list(records))
+
+    async def south(self, *payloads: Any) -> None:
+        await self.apply(*(received(payload, SOUTH) for payload in payloads))
+
+    async def release_due(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()
+
+
+@pytest.fixture
+async def applying(forum: Place) -> AsyncIterator[Applying]:
+    applying = Applying(forum)
+    yield applying
+    await applying.engine.dispose()
+
+
+async def test_another_regions_thread_reads_like_ones_own(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south = Region()
+    thread = south.thread()
+    opening = south.post(thread.id, "**Sun** <script>", opening=True)
+    await applying.south(south.profile(), thread, opening, south.reaction(opening.id))
+
+    page = await ada.reads({"id": thread.id})
+    assert page["author"]["name"] == "Sol"
+    assert page["posts"][0]["body_html"].strip() == "<p><strong>Sun</strong> &lt;script&gt;</p>"
+    assert page["posts"][0]["reactions"]["thanks"] == {"any": True, "mine": False}
+    await ada.replies({"id": thread.id})
+    assert [t["id"] for t in await ada.threads()] == [str(thread.id)]
+
+
+async def test_the_same_records_in_any_order_and_twice_make_the_same_forum(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south, other = Region(), Region()
+    thread = south.thread()
+    opening = south.post(thread.id, "First", opening=True)
+    other.home.clock.observe(opening.version)  # its region had the opening when it was written
+    reply = other.post(thread.id, "Second")
+    edited = reply.model_copy(update={"version": other.home.clock.tick(), "body": "Better", "edited": True})
+    removed = opening.model_copy(update={"version": south.home.clock.tick(), "body": None, "erased": True})
+    hidden = south.hides(reply.id, "names somebody")
+    records = [
+        received(p, SOUTH) for p in (
+            south.profile(), other.profile("Måne"), thread, opening, reply, edited, removed, hidden,
+        )
+    ]  # fmt: skip
+    seen = set()
+    for seed in range(12):
+        for table in ("posts", "threads", "profiles", "moderation", "thread_activity"):
+            await forum.database.execute(f"TRUNCATE {table}")
+        shuffled = records + random.Random(seed).sample(records, 4)
+        random.Random(seed).shuffle(shuffled)
+        while shuffled:
+            size = random.Random(seed + len(shuffled)).randint(1, 4)
+            await applying.apply(*shuffled[:size])
+            shuffled = shuffled[size:]
+        page = await ada.reads({"id": thread.id})
+        seen.add(str({k: v for k, v in page.items() if k != "posts"}) + str(page["posts"]))
+        assert page["replies"] == 1
+        assert page["answered"]
+        assert [(p["removed"], p["hidden"]) for p in page["posts"]] == [(True, False), (False, True)]
+    assert len(seen) == 1
+
+
+async def test_a_hidden_post_stays_hidden_when_an_edit_arrives(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south = Region()
+    thread = south.thread()
+    post = south.post(thread.id, "A name")
+    await applying.south(thread, south.hides(post.id, "a name"), post)
+    await applying.south(post.model_copy(update={"version": south.home.clock.tick(), "body": "Another name"}))
+    [shown] = (await ada.reads({"id": thread.id}))["posts"]
+    assert (shown["hidden"], shown["body_html"], shown["author"]) == (True, None, None)
+
+
+async def test_only_the_targets_home_and_the_hiding_region_can_lift_a_hide(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south = Region()
+    thread = await ada.opens()
+    reply = await ada.replies(thread)
+    from uuid import UUID
+
+    from_abroad = south.hides(UUID(reply["id"]), "we think so")
+    await applying.south(from_abroad)
+    kari = forum.consultant("Kari")
+    assert [p["hidden"] for p in (await ada.reads(thread))["posts"]] == [False, True]
+    await kari.do("DELETE", f"/posts/{reply['id']}/hides")
+    assert [p["hidden"] for p in (await ada.reads(thread))["posts"]] == [False, False]
+
+    there = south.thread()
+    post = south.post(there.id)
+    own_hide = south.hides(post.id, "ours")
+    await applying.south(there, post, own_hide)
+    await kari.do("DELETE", f"/posts/{post.id}/hides")  # not ours to lift
+    assert [p["hidden"] for p in (await ada.reads({"id": there.id}))["posts"]] == [True]
+    lifted = own_hide.model_copy(
+        update={"version": south.home.clock.tick(), "lifts": tuple(h.id for h in own_hide.hides)}
+    )
+    await applying.south(lifted)
+    assert [p["hidden"] for p in (await ada.reads({"id": there.id}))["posts"]] == [False]
+
+
+def forgeries() -> list[tuple[str, Any, str | None]]:
+    south, east = Region(), Region("east")
+    thread = south.thread()
+    post = south.post(thread.id)
+    return [
+        ("another home than the topic's prefix", east.thread(), SOUTH),
+        ("a neighbour that isn't configured", east.thread(), "east"),
+        ("our home from abroad", Region("north").thread(), SOUTH),
+        ("abroad's home on our own topic", thread, None),
+        ("an id of another region", thread.model_copy(update={"id": east.thread().id}), SOUTH),
+        ("an author of another region", thread.model_copy(update={"author_id": east.author.id}), SOUTH),
+        ("a wrong nonce", thread.model_copy(update={"nonce": "0" * 32}), SOUTH),
+        ("a place that its id doesn't have", post.model_copy(update={"written": post.written + (1 << 20)}), SOUTH),
+        ("a decision under another region's id", south.hides(post.id).model_copy(update={"id": f"{post.id}:north"}), SOUTH),
+        ("a profile of another region", south.profile(id=east.author.id), SOUTH),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "payload", "origin"), forgeries(), ids=[what for what, _, _ in forgeries()])
+async def test_a_forged_record_is_refused_and_noted_without_its_text(
+    forum: Place, applying: Applying, what: str, payload: Any, origin: str | None
+) -> None:
+    await applying.apply(received(payload, origin))
+    for table in ("threads", "posts", "profiles", "moderation"):
+        assert await forum.rows(f"SELECT FROM {table}") == []
+    [noted] = await forum.rows("SELECT * FROM security_log")
+    assert noted["event"].startswith("record-refused-")
+    assert "From the south" not in str(noted)
+
+
+async def test_a_record_far_ahead_of_time_waits_until_it_is_due(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south = Region()
+    soon, later = timedelta(minutes=9), timedelta(minutes=30)
+    thread = south.thread()
+    await applying.south(thread)
+    for by in (soon, later):
+        version = ahead(by)
+        identity = south.home.entity(version)
+        await applying.south(
+            south.post(
+                thread.id,
+                str(by),
+                id=identity.id,
+                nonce=identity.nonce.hex(),
+                version=version,
+                written=version,
+            )
+        )
+    assert len((await ada.reads({"id": thread.id}))["posts"]) == 1
+    await applying.release_due()
+    assert len((await ada.reads({"id": thread.id}))["posts"]) == 1
+    with stopped_at(datetime.now(UTC) + timedelta(minutes=21)):
+        await applying.release_due()
+    assert len((await ada.reads({"id": thread.id}))["posts"]) == 2
+    assert await forum.rows("SELECT FROM held_records") == []
+
+
+async def test_our_clock_doesnt_follow_one_that_is_far_ahead(applying: Applying) -> None:
+    south = Region()
+    await applying.south(south.thread(version=ahead(timedelta(days=400))))
+    assert applying.home.clock.tick() < ahead(timedelta(minutes=1))
+
+
+async def test_a_restored_backup_takes_what_it_had_published_since(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    thread = await ada.opens()
+    post = await ada.replies(thread, "Before the backup")
+    await ada.do("PUT", f"/posts/{post['id']}", {"body": "After the backup"})
+    topic = await forum.published("shared.forum.posts.v1")
+    await forum.database.execute(
+        "UPDATE posts SET body = 'Before the backup', version = version - 1000000 WHERE id = $1::uuid",
+        post["id"],
+    )
+    from shared.contracts.payloads.forum import PostPublished
+
+    await applying.apply(*(received(PostPublished(**state), None) for _, state in topic))
+    assert (await ada.do("GET", f"/posts/{post['id']}"))["body"] == "After the backup"
+
+
+@pytest.mark.parametrize("in_one_batch", [True, False])
+async def test_an_older_state_that_comes_last_makes_its_home_publish_again(
+    forum: Place, ada: Person, applying: Applying, in_one_batch: bool
+) -> None:
+    from shared.contracts.payloads.forum import PostPublished
+
+    thread = await ada.opens()
+    post = thread["posts"][0]
+    await ada.do("PUT", f"/posts/{post['id']}", {"body": "Newest"})
+    old, new = [PostPublished(**state) for _, state in await forum.published("shared.forum.posts.v1")]
+    await forum.database.execute("DELETE FROM outbox")
+    if in_one_batch:
+        await applying.apply(received(new, None), received(old, None))
+    else:
+        await applying.apply(received(new, None))
+        assert await forum.published("shared.forum.posts.v1") == []
+        await applying.apply(received(old, None))
+    [(_, again)] = await forum.published("shared.forum.posts.v1")
+    assert PostPublished(**again) == new
+    await applying.apply(received(new, None))
+    assert len(await forum.published("shared.forum.posts.v1")) == 1
+
+
+async def test_what_is_received_is_kept_whole_with_unknown_fields(forum: Place, applying: Applying) -> None:
+    import json
+
+    record = received(Region().thread(), SOUTH)
+    body = json.dumps({**json.loads(record.body), "from_the_future": [1, 2]}).encode()
+    await applying.apply(record._replace(body=body))
+    [row] = await forum.rows("SELECT received::text AS received, projection, arrived_at FROM threads")
+    assert json.loads(row["received"])["from_the_future"] == [1, 2]
+    assert row["projection"] == 1
+
+
+async def test_erased_abroad_is_erased_here_also_from_what_was_received(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south = Region()
+    thread = south.thread()
+    post = south.post(thread.id, "Personal words")
+    await applying.south(thread, post)
+    assert [f["post_id"] for f in await ada.finds("personal")] == [str(post.id)]
+    await applying.south(
+        post.model_copy(update={"version": south.home.clock.tick(), "body": None, "erased": True})
+    )
+    assert await ada.finds("personal") == []
+    assert not any("Personal" in str(row) for row in await forum.rows("SELECT * FROM posts"))
+
+
+async def test_reply_counts_survive_a_batch_that_comes_again(
+    forum: Place, ada: Person, bo: Person, applying: Applying
+) -> None:
+    from shared.contracts.payloads.forum import PostPublished
+
+    thread = await ada.opens()
+    replies = [await bo.replies(thread, str(n)) for n in range(3)]
+    records = [
+        received(PostPublished(**state), None) for _, state in await forum.published("shared.forum.posts.v1")
+    ]
+    for batch in itertools.repeat(records, 3):
+        await applying.apply(*batch)
+    assert (await ada.reads(thread))["replies"] == 3
+    for reply in replies:
+        await bo.do("DELETE", f"/posts/{reply['id']}")
+    records = [
+        received(PostPublished(**state), None) for _, state in await forum.published("shared.forum.posts.v1")
+    ]
+    for batch in itertools.repeat(records, 2):
+        await applying.apply(*batch)
+    page = await ada.reads(thread)
+    assert (page["replies"], page["answered"]) == (0, False)
+
+
+async def test_look_alikes_from_two_regions_keep_one_plain(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south = Region()
+    await applying.south(south.profile("Аda"))  # a Cyrillic А
+    both = [await ada.do("GET", "/profile"), await ada.do("GET", f"/profiles/{south.author.id}")]
+    assert [p["look_alike"] for p in sorted(both, key=lambda p: p["id"])] == [False, True]
+    answer = await forum.newcomer().ask("POST", "/profile", {"name": "ADA"})
+    assert answer.json()["type"] == "/problems/name-taken"
+
+
+async def test_models_are_the_tables(engines: Engines, forum: Place) -> None:
+    engine = make_engine(forum.settings.database_url.get_secret_value(), pool=1)
+    async with AsyncSession(engine) as session:
+        assert await session.get(Post, uuid4()) is None
+    await engine.dispose()
