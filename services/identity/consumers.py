@@ -19,7 +19,9 @@ def register(bus: Bus, board: Switchboard) -> None:
     subscribe_state(bus, COMMUNITIES, group="identity.communities", apply=communities.apply)
     subscribe_state(bus, STUDIES, group="identity.studies", apply=studies.apply)
     for source, topic in NOTICES_REQUESTED.items():
-        subscribe_facts(bus, topic, group=notices_group(source), apply=partial(notices.hold, source=source))
+        subscribe_facts(
+            bus, topic, group=notices_group(source), apply=partial(notices.hold, board=board, source=source)
+        )
     for source, topic in ACTIVITY.items():
         subscribe_facts(
             bus,

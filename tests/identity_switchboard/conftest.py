@@ -20,7 +20,7 @@ from services.identity.switchboard.addresses import alias_of
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.releases import in_batches
 from shared import clock
-from shared.bus.facts import receive
+from shared.bus.inbox import receive
 from shared.bus.records import Received
 from shared.clock import SettableClock
 from shared.contracts.payloads.analytics import StudyRecorded
@@ -110,13 +110,13 @@ class Board:
                 await apply(session, fresh, **options)
 
     async def hears_notices(self, source: str, *received: Received[Any]) -> None:
-        await self.hears(notices.hold, *received, source=source)
+        await self.hears(notices.hold, *received, board=self.switchboard, source=source)
 
     async def hears_acts(self, source: str, *received: Received[Any]) -> None:
         await self.hears(engagement.hold, *received, board=self.switchboard, source=source)
 
     async def release_notices(self) -> int:
-        return await in_batches(self.sessions, lambda s: notices.release(s, self.switchboard))
+        return await in_batches(self.sessions, notices.release)
 
     async def release_acts(self) -> int:
         return await in_batches(self.sessions, lambda s: engagement.release(s, self.switchboard))

@@ -6,6 +6,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import sqrt
 from pathlib import Path
@@ -27,9 +28,17 @@ from shared.clock import SettableClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.keep_alive import KEEP_ALIVE
 from shared.contracts.payloads.activity import PostWritten
+from shared.contracts.payloads.identity import StudyJourneys
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.payloads.payload import Payload
-from shared.contracts.topics import ACTIVITY, ENGAGEMENT, NOTICES_ADDRESSED, NOTICES_REQUESTED, Topic
+from shared.contracts.topics import (
+    ACTIVITY,
+    ENGAGEMENT,
+    JOURNEYS,
+    NOTICES_ADDRESSED,
+    NOTICES_REQUESTED,
+    Topic,
+)
 from shared.hlc import milliseconds
 from shared.outbox.relay import Relay
 from shared.settings import KafkaSettings
@@ -136,6 +145,18 @@ class Crossing:
             yield
         finally:
             await bus.stop()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything the switchboard does by itself."""
+        acting = runners.runners(self.board.sessions, self.settings, self.board.switchboard)
+        tasks = [asyncio.create_task(runner.run()) for runner in acting]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[None]:
@@ -311,3 +332,34 @@ async def test_what_was_handled_is_deleted_from_kafka(crossing: Crossing) -> Non
     assert [(record.partition, record.offset) for record in waiting] == [
         (crossing.entered[-1].partition, crossing.entered[-1].offset)
     ]
+
+
+async def test_the_running_switchboard_passes_everything_on_and_counts_a_closed_study(
+    crossing: Crossing,
+) -> None:
+    clock.set_source(None)  # the runners live by the real time
+    board, study = crossing.board, uuid4()
+    board.switchboard = replace(board.switchboard, notices_seconds=0.5, engagement_seconds=2)
+    somebody = await board.joins()
+    forum = await board.alias(somebody, "forum")
+    await crossing.note_ends(NOTICES_ADDRESSED, JOURNEYS, *ENGAGEMENT.values())
+    await board.study(study, opened_at=clock.now())
+    async with crossing.listening(), crossing.relaying(), crossing.running():
+        await crossing.enters(NOTICES_REQUESTED["forum"], forum, NoticeRequested(category="replies"))
+        for _ in range(20):
+            await crossing.enters(ACTIVITY["forum"], forum, PostWritten())
+        await board.study(study, "closed", closed_at=clock.now())
+
+        async def is_counted() -> bool:
+            return bool(await crossing.left(JOURNEYS))
+
+        await eventually(is_counted)
+        (counted,) = await crossing.left(JOURNEYS)
+        assert StudyJourneys.model_validate_json(counted.value).rows == {
+            "membership": 1,
+            "forum": 20,
+            "events": 0,
+        }
+        await crossing.is_sent()
+        assert len(await crossing.left(ENGAGEMENT["forum"])) == 20
+        assert len(await crossing.left(NOTICES_ADDRESSED)) == 1

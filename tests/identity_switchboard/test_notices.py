@@ -147,7 +147,7 @@ async def test_a_crash_between_handling_and_release_loses_nothing(board: Board, 
     await board.hears_notices("forum", fact(FORUM, forum, REPLIES))
     time.move(timedelta(minutes=1))
     async with board.sessions() as session:  # a release that never commits
-        assert await notices.release(session, board.switchboard) == 1
+        assert await notices.release(session) == 1
         await session.rollback()
     assert await board.published() == []
     assert await board.release_notices() == 1
@@ -170,3 +170,11 @@ async def test_more_than_a_batch_leaves_whole(board: Board, time: SettableClock)
     time.move(timedelta(minutes=1))
     assert await board.release_notices() == 1206
     assert len({(row.key, row.payload["category"]) for row in await board.published()}) == 1206
+
+
+async def test_a_held_notice_doesnt_tell_when_it_came(board: Board, time: SettableClock) -> None:
+    forum = await board.alias(await board.joins(), "forum")
+    time.move(timedelta(seconds=13, milliseconds=377))
+    await board.hears_notices("forum", fact(FORUM, forum, REPLIES))
+    (held,) = await board.fetch("SELECT asked_at, due_at FROM notices_held")
+    assert [(at.second, at.microsecond) for at in held] == [(0, 0), (0, 0)]

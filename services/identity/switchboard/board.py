@@ -26,9 +26,9 @@ class Switchboard:
         """The least an act is held: so long may word of its study be behind it."""
         return timedelta(seconds=self.engagement_seconds / 2)
 
-    def notices_tick(self) -> datetime:
-        """When notices were last to be released."""
-        return _last_tick(self.notices_seconds)
+    def next_notices_tick(self) -> datetime:
+        """When notices are released next."""
+        return _last_tick(self.notices_seconds) + timedelta(seconds=self.notices_seconds)
 
     def engagement_tick(self) -> datetime:
         """When acts were last to be released: twice per longest hold, half of which each waits in any case."""

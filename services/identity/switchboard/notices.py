@@ -42,7 +42,7 @@ HOLD = text(
 )
 TAKE = text(
     "DELETE FROM notices_held WHERE (alias, category) IN ("
-    "   SELECT alias, category FROM notices_held WHERE due_at <= :tick"
+    "   SELECT alias, category FROM notices_held WHERE due_at <= :now"
     "   ORDER BY alias, category LIMIT :batch FOR UPDATE SKIP LOCKED)"
     " RETURNING alias, category, settles, urgency, asked_at"
 )
@@ -63,25 +63,31 @@ class _Held:
 
 
 async def hold(
-    session: AsyncSession, received: list[Received[NoticeRequested | NoticeLooked]], *, source: str
+    session: AsyncSession,
+    received: list[Received[NoticeRequested | NoticeLooked]],
+    *,
+    board: Switchboard,
+    source: str,
 ) -> None:
     """Hold notices of one source until the next release; those under an alias that isn't the source's are refused."""
     senders = await senders_of(session, source, received)
     recipients = await aliases_of(session, set(senders.values()), AUDIENCE)
-    now, span = clock.now(), SPAN[NOTICES_REQUESTED[source].time_cut]
+    oldest, due_at = clock.now() - OLDEST, board.next_notices_tick()
+    span = SPAN[NOTICES_REQUESTED[source].time_cut]
     notices = defaultdict[tuple[UUID, str], _Held](_Held)
     for record in received:
         recipient = recipients.get(senders[record.event_id]) if record.event_id in senders else None
-        # Times are cut to their minute's or day's start: at midnight a notice of tonight isn't a day old.
-        asked_at = min(now, record.time + span)
-        if recipient is not None and asked_at > now - OLDEST:
+        # Times are cut to their minute's or day's start: at midnight a notice of tonight isn't a day old. Nor does
+        # the row say when the notice came: only in which minute or day, and before which release.
+        asked_at = min(due_at, record.time + span)
+        if recipient is not None and asked_at > oldest:
             notices[recipient, record.payload.category].add(record.payload, asked_at)
     if notices:
         held = list(notices.values())
         await session.execute(
             HOLD,
             {
-                "due_at": now,
+                "due_at": due_at,
                 "aliases": [alias for alias, _ in notices],
                 "categories": [category for _, category in notices],
                 "settles": [notice.settles for notice in held],
@@ -91,17 +97,17 @@ async def hold(
         )
 
 
-async def release(session: AsyncSession, board: Switchboard) -> int:
-    """Publish a batch of what was held before the last tick; returns how many rows it took."""
-    taken = (await session.execute(TAKE, {"tick": board.notices_tick(), "batch": BATCH})).all()
-    oldest = clock.now() - OLDEST
+async def release(session: AsyncSession) -> int:
+    """Publish a batch of what is due; returns how many rows it took."""
+    now = clock.now()
+    taken = (await session.execute(TAKE, {"now": now, "batch": BATCH})).all()
     await add_all(
         session,
         NOTICES_ADDRESSED,
         [
             (row.alias, notice)
             for row in shuffled(taken)
-            for notice in _notices_of(row, fresh=row.asked_at > oldest)
+            for notice in _notices_of(row, fresh=row.asked_at > now - OLDEST)
         ],
     )
     return len(taken)

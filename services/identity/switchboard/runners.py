@@ -18,7 +18,8 @@ from shared.due import run_every
 from shared.region import load_region
 from shared.settings import KafkaSettings
 
-LOOK_SECONDS = 0.25  # how late after its tick a release may begin
+NOTICES_LOOK_SECONDS = 0.25  # how late after its tick a release may begin
+LOOK_SECONDS = 1.0
 WIPE_SECONDS = 15.0
 DAY_SECONDS = 86_400.0
 
@@ -62,28 +63,26 @@ def runners(
     """All of them, to be run as tasks beside the relay; `wake` is the relay's. Any number of processes may run them."""
     kafka = settings.kafka
 
-    def released(
-        release: Callable[[AsyncSession, Switchboard], Awaitable[int]],
-    ) -> Callable[[], Awaitable[None]]:
+    def released(release: Callable[[AsyncSession], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
-            if await in_batches(sessions, lambda session: release(session, board)):
+            if await in_batches(sessions, release):
                 wake()
 
         return act
 
     async def settle() -> None:
         await journeys.settle(sessions, board, partial(acts_are_handled, kafka))
-        await released(journeys.publish)()
+        await released(partial(journeys.publish, board=board))()
 
     async def forget_receipts() -> None:
         async with sessions() as session, session.begin():
             await erasure.forget_receipts(session)
 
     return [
-        Runner("notices.release", LOOK_SECONDS, released(notices.release)),
-        Runner("engagement.release", LOOK_SECONDS, released(engagement.release)),
-        Runner("endings", LOOK_SECONDS, released(endings.say)),
-        Runner("studies.settle", 4 * LOOK_SECONDS, settle),
+        Runner("notices.release", NOTICES_LOOK_SECONDS, released(notices.release)),
+        Runner("engagement.release", LOOK_SECONDS, released(partial(engagement.release, board=board))),
+        Runner("endings", LOOK_SECONDS, released(partial(endings.say, board=board))),
+        Runner("studies.settle", LOOK_SECONDS, settle),
         Runner("switchboard.wipe", WIPE_SECONDS, partial(wipe_handled, kafka)),
         Runner("receipts.forget", DAY_SECONDS, forget_receipts),
     ]
