@@ -1,11 +1,12 @@
 """The composition root: settings in, an ASGI application out."""
 
-import logging
+import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -49,6 +50,8 @@ PLACES = (
     my_data, invite, consultant_cafes, consultant_threads, api_docs,
 )  # fmt: skip
 
+_log = structlog.get_logger()
+
 
 class CachedStatic(StaticFiles):
     """Our own css and js; the address carries the file's fingerprint, so it may be kept for a year."""
@@ -61,8 +64,6 @@ class CachedStatic(StaticFiles):
 
 def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
     """The web client. `transport` replaces the network below the gateway's address (tests run apps in-process)."""
-    for name in ("httpx", "httpcore"):  # they log addresses, which hold thread ids
-        logging.getLogger(name).setLevel(logging.WARNING)
     region = load_region(settings.region_file)
     site = Site(
         settings=settings,
@@ -111,7 +112,10 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     )
 
 
-async def _on_bug(request: Request, _error: Exception) -> Response:
+async def _on_bug(request: Request, error: Exception) -> Response:
+    """Says where, never what: a message could carry somebody's words."""
+    innermost = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("unexpected_error", error=type(error).__name__, where=f"{innermost.name}:{innermost.lineno}")
     visit = Visit(request)
     problem = visit.gettext("Something went wrong on our side. Nothing was lost.")
     return visit.render("cannot_show.html", 500, problem=problem)

@@ -1,16 +1,19 @@
 """People with browsers, in communities of their own in the session's region."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import uuid4
 
 import pytest
 
-from deploy.operators import Account, Operator
+from deploy.operators import Account, Operator, Refused
 from tests.region.running import RunningRegion
 from tests.web.browser import Browser
 
+ARRIVES_WITHIN = 30.0  # seconds
 PASSPHRASE = "lykt bølge stein vind"
 WORDS = {
     "en": {"look": "Look at my invitation", "on": "Go on", "join": "Join", "choose": "Choose this name"},
@@ -26,14 +29,26 @@ class People:
     operator: Operator
     browsers: list[Browser] = field(default_factory=list)
 
+    @cached_property
+    def town(self) -> str:
+        """A community for whoever needs any."""
+        return self.community()
+
     def community(self) -> str:
-        """A fresh community; its name."""
+        """A fresh community that people can be invited to; its name."""
         name = f"Sted {uuid4().hex[:6]}"
         self.operator.add_community(name, "ved fjorden")
-        return name
+        deadline = time.monotonic() + ARRIVES_WITHIN
+        while True:
+            try:
+                self.operator.invite("member", [name])
+            except Refused:  # identity hears of it over the bus
+                assert time.monotonic() < deadline, "identity never heard of the community"
+            else:
+                return name
 
     def invitation(self, role: str, *communities: str) -> str:
-        """A code. A new community needs a moment until identity knows it."""
+        """A code."""
         return self.operator.invite(role, list(communities))[0]
 
     def stranger(self, language: str = "en") -> Browser:

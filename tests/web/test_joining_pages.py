@@ -11,7 +11,7 @@ from tests.web.conftest import PASSPHRASE, People
 def test_a_card_leads_to_recovery_codes_and_the_first_page(
     people: People, language: str, welcome: str, home: str
 ) -> None:
-    browser = people.joined("member", people.community(), language=language)
+    browser = people.joined("member", people.town, language=language)
     assert browser.answer.status_code == 200
     assert welcome in browser.page.text
     assert browser.page.language == language
@@ -20,7 +20,7 @@ def test_a_card_leads_to_recovery_codes_and_the_first_page(
 
 
 def test_the_code_stands_in_no_address_and_looking_does_not_use_it(people: People) -> None:
-    browser, code = people.stranger(), people.invitation("member", people.community())
+    browser, code = people.stranger(), people.invitation("member", people.town)
     browser.open("/join")
     browser.press("Look at my invitation", invitation=code)
     assert code not in str(browser.answer.url)
@@ -40,7 +40,7 @@ def test_an_unknown_code_is_answered_kindly(people: People) -> None:
 def test_research_is_a_choice_of_its_own_and_every_yes_is_needed(people: People) -> None:
     browser = people.stranger()
     browser.open("/join")
-    browser.press("Look at my invitation", invitation=people.invitation("member", people.community()))
+    browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
     browser.press("Go on", over_18="yes", consent="yes", agreement="yes")
     assert "Please answer every question" in browser.page.text
     browser.press("Go on", consent="yes", agreement="yes", research="no")
@@ -50,7 +50,7 @@ def test_research_is_a_choice_of_its_own_and_every_yes_is_needed(people: People)
 def test_a_weak_passphrase_keeps_the_chosen_sign_in_name(people: People) -> None:
     browser = people.stranger()
     browser.open("/join")
-    browser.press("Look at my invitation", invitation=people.invitation("member", people.community()))
+    browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
     browser.press("Go on", over_18="yes", consent="yes", agreement="yes", research="no")
     form, _ = browser.form("Join", "/join/finish")
     chosen = max(form.choices["sign_in_name"])
@@ -64,7 +64,7 @@ def test_a_weak_passphrase_keeps_the_chosen_sign_in_name(people: People) -> None
 def test_other_sign_in_names_are_offered(people: People) -> None:
     browser = people.stranger()
     browser.open("/join")
-    browser.press("Look at my invitation", invitation=people.invitation("member", people.community()))
+    browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
     browser.press("Go on", over_18="yes", consent="yes", agreement="yes", research="no")
     before = browser.form("Show others")[0].choices["sign_in_name"]
     browser.press("Show others")
@@ -72,7 +72,7 @@ def test_other_sign_in_names_are_offered(people: People) -> None:
 
 
 def test_signing_out_and_in_again_and_a_wrong_passphrase(people: People) -> None:
-    browser = people.joined("member", people.community())
+    browser = people.joined("member", people.town)
     name = _sign_in_name(browser.page.text)
     browser.open("/me")
     browser.press("Sign out")
@@ -87,7 +87,7 @@ def test_signing_out_and_in_again_and_a_wrong_passphrase(people: People) -> None
 
 
 def test_a_recovery_code_gives_a_new_passphrase_once(people: People) -> None:
-    browser = people.joined("member", people.community())
+    browser = people.joined("member", people.town)
     name, code = _sign_in_name(browser.page.text), browser.page.text.split("anybody can read.")[1].split()[0]
     other = people.stranger()
     other.open("/recover")

@@ -6,7 +6,7 @@ from tests.web.conftest import PASSPHRASE, People
 
 
 def test_research_is_withdrawn_as_easily_as_given(people: People) -> None:
-    browser = people.joined("member", people.community(), research="yes")
+    browser = people.joined("member", people.town, research="yes")
     browser.open("/me/research")
     assert "You are part of the research." in browser.page.text
     browser.press("Withdraw")
@@ -17,7 +17,7 @@ def test_research_is_withdrawn_as_easily_as_given(people: People) -> None:
 
 
 def test_a_changed_passphrase_signs_out_everywhere(people: People) -> None:
-    browser = people.joined("member", people.community())
+    browser = people.joined("member", people.town)
     name = browser.page.text.split("Your sign-in name is ")[1].split(".")[0].strip()
     browser.open("/me/passphrase")
     browser.press("Change passphrase", passphrase="ikke den rette", new_passphrase="ny lykt gammel bølge")
@@ -29,7 +29,7 @@ def test_a_changed_passphrase_signs_out_everywhere(people: People) -> None:
 
 
 def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) -> None:
-    browser = people.member(people.community(), language="nb")
+    browser = people.member(people.town, language="nb")
     browser.open("/me/data")
     for button in ("Kontoen min", "Det jeg har skrevet", "Kafésvarene mine"):
         browser.open("/me/data")
@@ -51,7 +51,7 @@ def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) ->
 
 @pytest.mark.parametrize("role", ["consultant", "provider"])
 def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -> None:
-    community = people.community()
+    community = people.town
     inviter = people.consultant(community) if role == "consultant" else people.joined("provider", community)
     inviter.open("/")
     inviter.open("/invite")
@@ -68,7 +68,7 @@ def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -
 
 
 def test_the_same_form_again_voids_the_cards_before(people: People) -> None:
-    inviter = people.joined("provider", people.community())
+    inviter = people.joined("provider", people.town)
     inviter.open("/invite")
     form, _ = inviter.form("Make the cards")
     inviter.post(form.action, form.values | {"count": "1"})
@@ -82,7 +82,7 @@ def test_the_same_form_again_voids_the_cards_before(people: People) -> None:
 
 
 def test_a_provider_gets_the_invite_page_and_me_and_nothing_of_forum_or_cafes(people: People) -> None:
-    provider = people.joined("provider", people.community())
+    provider = people.joined("provider", people.town)
     provider.open("/")
     assert provider.path == "/invite"
     assert "Forum" not in [words for words, _ in provider.page.links]
@@ -103,7 +103,7 @@ def test_analysts_and_operators_are_told_of_the_api_and_the_command_line(people:
 
 
 def test_a_member_has_none_of_the_consultants_pages(people: People) -> None:
-    member = people.joined("member", people.community())
+    member = people.joined("member", people.town)
     for path in ("/forum/unanswered", "/cafes/plan", "/invite"):
         member.open(path)
         assert member.answer.status_code == 403, path

@@ -48,7 +48,7 @@ def _problems_of(catalogue: Catalog) -> list[str]:
         if not message.id:
             continue
         english = [message.id] if isinstance(message.id, str) else list(message.id)
-        other = [message.string] if isinstance(message.string, str) else list(message.string)
+        other = [message.string] if isinstance(message.string, str) else list(message.string or [""])
         if message.fuzzy:
             wrong.append(f"fuzzy: {english[0]}")
         elif not all(other):
@@ -89,7 +89,7 @@ def test_the_guard_finds_what_it_must(english: str, other: str, flags: tuple[str
 def test_every_refusal_of_a_service_has_a_sentence_for_a_person() -> None:
     sources = [*ROOT.glob("services/*/errors.py"), *ROOT.glob("shared/api/*.py")]
     types = {
-        node.value.value
+        str(node.value.value)
         for source in sources
         if source.parent.name != "web"
         for statement in ast.walk(ast.parse(source.read_text("utf-8")))

@@ -1,7 +1,6 @@
 """`/leave`, Leave quickly: a neutral page at once, nothing kept on the device, the session ended."""
 
-import logging
-
+import structlog
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +12,7 @@ from services.web.visits import Visit, again, page
 
 CLEAR_ALL = '"cache", "cookies", "storage"'
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 async def leave(request: Request) -> Response:
@@ -36,7 +35,7 @@ async def _end_session(visit: Visit, session: str) -> None:
     try:
         await visit.site.gateway.sign_out(session)
     except ServiceError as error:
-        _log.warning("session not ended at leaving: %s", type(error).__name__)
+        _log.warning("session_not_ended", error=type(error).__name__)
 
 
 async def show_neutral(visit: Visit) -> Response:

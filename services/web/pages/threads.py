@@ -1,9 +1,9 @@
 """One thread: reading it, replying, watching."""
 
 import asyncio
-import logging
 from typing import Any
 
+import structlog
 from starlette.responses import JSONResponse, Response
 
 from services.web.errors import Refused, ServiceError
@@ -12,7 +12,7 @@ from services.web.visits import READERS, Visit, form, page
 
 POSTS_SHOWN = 20
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 async def show(visit: Visit) -> Response:
@@ -56,7 +56,7 @@ async def mark_read(visit: Visit, thread: dict[str, Any]) -> None:
     try:
         await visit.ask("forum", "PUT", f"/threads/{thread['id']}/read-mark", {"shown": shown})
     except ServiceError as error:
-        _log.warning("read mark not put: %s", type(error).__name__)
+        _log.warning("read_mark_not_put", error=type(error).__name__)
 
 
 async def reply(visit: Visit) -> Response:
