@@ -212,3 +212,9 @@ def disk_full_sentence(path: Path) -> str:
 def has_room(path: Path) -> bool:
     """Whether the disk under `path` has room for PostgreSQL's next log file (16 MiB)."""
     return shutil.disk_usage(path).free > 16 * 1024 * 1024
+
+
+def is_emptied_by_the_system(path: Path) -> Path | None:
+    """The folder above `path` that doesn't outlast a start of the machine, if there is one."""
+    folders = [Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm", "/run")]  # noqa: S108
+    return next((folder for folder in folders if path.resolve().is_relative_to(folder)), None)

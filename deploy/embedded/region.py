@@ -17,7 +17,8 @@ from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
 from deploy.embedded.founding import found
 from deploy.embedded.lifespans import Lifespan
 from deploy.embedded.listeners import Listener, bind
-from deploy.embedded.processes import disk_full_sentence, has_room
+from deploy.embedded.power_cut import BootMark, publish_last_day
+from deploy.embedded.processes import disk_full_sentence, has_room, is_emptied_by_the_system
 from deploy.embedded.progress import Progress
 from deploy.embedded.secrets import SERVICES
 from deploy.embedded.supervisor import Supervisor
@@ -68,13 +69,24 @@ class Region:
             left_over = await asyncio.to_thread(supervisor.prepare, self.region_file)
             if left_over:
                 self.progress.say(f"Ended what an earlier start left over: {', '.join(left_over)}.")
+            if emptied := is_emptied_by_the_system(self.data):
+                self.progress.say(
+                    f"Mind that the system empties {emptied} now and then, and the data with it."
+                )
             (self.data / "logs").mkdir(exist_ok=True)
             log = stack.enter_context((self.data / "logs" / "peercafe.log").open("a"))
             logging.configure("region", stream=log)
-            stack.push_async_callback(asyncio.to_thread, supervisor.stop, self.progress.stopped)
+            mark = BootMark(self.data)
+            stack.push_async_callback(asyncio.to_thread, _stop, supervisor, mark, self.progress)
             with suppress(Interrupted):
                 try:
                     await self._start_engines(supervisor)
+                    if mark.machine_stopped():
+                        again = await publish_last_day(supervisor.addresses(""))
+                        self.progress.say(
+                            f"The machine had stopped without warning: {again} records go out again."
+                        )
+                    mark.set()
                     await self._serve(supervisor, facts, public, inner, stop)
                 except Exception as error:
                     # An engine without room ends in many ways, and not each tells why.
@@ -135,6 +147,10 @@ class Region:
             stack.callback(watching.cancel)
             await stop.wait()
             self.progress.stopping()
+            for (
+                listener
+            ) in listeners:  # first, so that nobody meets half-stopped services; the public one before web's
+                await listener.stop()
 
     async def _start_service(self, stack: AsyncExitStack, name: str, settings: Any) -> ASGIApp:
         app = composition.service_app(name, settings)
@@ -143,6 +159,11 @@ class Region:
         await lifespan.start()
         self.progress.service(name)
         return app
+
+
+def _stop(supervisor: Supervisor, mark: BootMark, progress: Progress) -> None:
+    supervisor.stop(progress.stopped)
+    mark.clear()
 
 
 async def _all_or_first_error(*awaitables: Any) -> None:

@@ -156,7 +156,7 @@ class Supervisor:
                 try:
                     await asyncio.to_thread(self._start_again, one)
                     failures = 0
-                except StartFailure as error:
+                except (StartFailure, OSError) as error:
                     failures += 1
                     _log.error("engine_does_not_start", service=one.engine.name, error=type(error).__name__)
 

@@ -26,8 +26,8 @@ from deploy.embedded.processes import Known, Register
 
 ROOT = Path(__file__).parents[2]
 MARK = "PEERCAFE_TEST_REGION"
-START_SECONDS = 110
-STOP_SECONDS = 40
+START_SECONDS = 200
+STOP_SECONDS = 90
 
 
 class RunningRegion:

@@ -13,11 +13,13 @@ from tests.region.running import ARegion, RunningRegion
 
 SMALL_DISK = 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"'
 
+pytestmark = pytest.mark.timeout(400)
+
 
 def fails(region: RunningRegion, *, port: int = 0) -> str:
     """Start, see it fail, return the one sentence."""
     region.spawn(port=port)
-    assert region.wait(100) == 1, region.said
+    assert region.wait() == 1, region.said
     assert region.processes() == []
     assert "Traceback" not in region.said
     return region.said.strip().splitlines()[-1]

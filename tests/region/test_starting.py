@@ -8,8 +8,11 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.region.running import ROOT, ARegion, RunningRegion
+
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(a_region: ARegion) -> None:
