@@ -112,15 +112,21 @@ class Person:
             "audience": audience,
             "client_id": "app",
         }
-        return await self.people.http.post("/api/identity/token", data=asked)
+        answer = await self.people.http.post("/api/identity/token", data=asked)
+        if answer.is_success:
+            self.session = answer.json()["refresh_token"]
+        return answer
+
+    def holds(self, audience: str) -> bool:
+        """Whether a token for that service was given."""
+        return audience in self._tokens
 
     async def token(self, audience: str) -> str:
         """An access token for one service, kept while it is good."""
         async with self._exchanging:
             token, until = self._tokens.get(audience, ("", 0.0))
             if time.monotonic() >= until:
-                body = _good(await self.exchange(audience))
-                self.session, token = body["refresh_token"], body["access_token"]
+                token = _good(await self.exchange(audience))["access_token"]
                 self._tokens[audience] = token, time.monotonic() + TOKEN_SECONDS
             return token
 

@@ -1,0 +1,88 @@
+"""Who may call what, written by hand from the design: role × endpoint. An endpoint that isn't here fails the tests."""
+
+NOBODY = "nobody"  # without a token
+MEMBER, CONSULTANT, PROVIDER, ANALYST, OPERATOR = "member", "consultant", "provider", "analyst", "operator"
+EVERYONE_SIGNED_IN = {MEMBER, CONSULTANT, PROVIDER, ANALYST, OPERATOR}
+ANYONE = EVERYONE_SIGNED_IN | {NOBODY}
+PEERS = {MEMBER, CONSULTANT}
+
+TABLE: dict[str, dict[str, set[str]]] = {
+    "identity": {
+        "GET /jwks.json": ANYONE,
+        "GET /texts": ANYONE,
+        "GET /sign-in-names": ANYONE,
+        "POST /invitations/look": ANYONE,
+        "POST /members": ANYONE,
+        "POST /sessions": ANYONE,
+        "POST /token": ANYONE,
+        "POST /recoveries": ANYONE,
+        "POST /receipts/look": ANYONE,
+        "DELETE /sessions/current": ANYONE,  # the bearer is the session itself; another bearer ends nothing
+        "DELETE /sessions": EVERYONE_SIGNED_IN,
+        "GET /me": EVERYONE_SIGNED_IN,
+        "PUT /me/research": EVERYONE_SIGNED_IN,
+        "PUT /me/passphrase": EVERYONE_SIGNED_IN,
+        "POST /me/export": EVERYONE_SIGNED_IN,
+        "POST /me/erasure": EVERYONE_SIGNED_IN,
+        "POST /invitations": {CONSULTANT, PROVIDER, OPERATOR},
+        "GET /invitations": {CONSULTANT, PROVIDER, OPERATOR},
+    },
+    "forum": {
+        "GET /profile": PEERS,
+        "POST /profile": PEERS,
+        "PUT /profile": PEERS,
+        "GET /profiles/{profile_id}": PEERS,
+        "POST /names/check": PEERS,
+        "GET /threads": PEERS,
+        "POST /threads": PEERS,
+        "GET /threads/{thread_id}": PEERS,
+        "POST /threads/{thread_id}/posts": PEERS,
+        "PUT /threads/{thread_id}/read-mark": PEERS,
+        "PUT /threads/{thread_id}/watching": PEERS,
+        "DELETE /threads/{thread_id}/watching": PEERS,
+        "GET /posts/{post_id}": PEERS,
+        "PUT /posts/{post_id}": PEERS,
+        "DELETE /posts/{post_id}": PEERS,
+        "PUT /posts/{post_id}/reactions/{kind}": PEERS,
+        "DELETE /posts/{post_id}/reactions/{kind}": PEERS,
+        "POST /posts/{post_id}/hides": {CONSULTANT},
+        "DELETE /posts/{post_id}/hides": {CONSULTANT},
+        "GET /for-you": PEERS,
+        "GET /search": PEERS,
+        "GET /export": PEERS,
+    },
+    "events": {
+        "POST /communities": {OPERATOR},
+        "GET /communities": {OPERATOR, CONSULTANT},
+        "GET /gatherings": PEERS,
+        "POST /gatherings": {CONSULTANT},
+        "GET /gatherings/{gathering_id}": PEERS,
+        "PUT /gatherings/{gathering_id}": {CONSULTANT},
+        "POST /gatherings/{gathering_id}/cancellation": {CONSULTANT},
+        "PUT /gatherings/{gathering_id}/answer": {MEMBER},
+        "GET /gatherings/{gathering_id}/answers": {CONSULTANT},
+        "PUT /gatherings/{gathering_id}/name": {MEMBER},
+        "DELETE /gatherings/{gathering_id}/name": {MEMBER},
+        "GET /gatherings/{gathering_id}/names": {CONSULTANT},
+        "GET /gatherings/{gathering_id}/code": {CONSULTANT},
+        "POST /gatherings/{gathering_id}/check-in": {MEMBER},
+        "PUT /gatherings/{gathering_id}/head-count": {CONSULTANT},
+        "GET /for-you": PEERS,
+        "GET /export": PEERS,
+    },
+    "notifications": {
+        "GET /waiting": PEERS,
+        "GET /export": PEERS,
+    },
+    "analytics": {
+        "POST /studies": {ANALYST},
+        "GET /studies": {ANALYST, OPERATOR},
+        "GET /studies/{study_id}": {ANALYST, OPERATOR},
+        "POST /studies/{study_id}/approval": {OPERATOR},
+        "POST /studies/{study_id}/closing": {OPERATOR},
+        "GET /studies/{study_id}/research": {ANALYST},
+        "GET /studies/{study_id}/rows": {ANALYST},
+        "GET /studies/{study_id}/journeys": {ANALYST},
+        "GET /studies/{study_id}/published": ANYONE,
+    },
+}
