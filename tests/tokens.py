@@ -1,8 +1,8 @@
 """Test kit: an issuer whose access tokens every service takes for identity's own.
 
-    issuer = Issuer()
-    verifier = TokenVerifier(issuer.fetch_keys, …)          # or hand `issuer.jwks()` to whatever fetches keys
-    headers = issuer.bearer("forum", role="consultant", name="Kari")
+issuer = Issuer()
+verifier = TokenVerifier(issuer.fetch_keys, …)          # or hand `issuer.jwks()` to whatever fetches keys
+headers = issuer.bearer("forum", role="consultant", name="Kari")
 """
 
 from collections.abc import Sequence
