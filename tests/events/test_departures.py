@@ -1,10 +1,16 @@
 """What identity says of an alias: erased for good, closed until it says otherwise."""
 
+import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.events.conftest import CAFE, Events, about, at
+from services.events.policy.callers import Visitor
+from services.events.use_cases import answers, called_names
+from shared import clock
+from shared.keys import SealingKeys
+from tests.events.conftest import CAFE, SECRET, Events, about, at
 
 
 async def _somebody(events: Events) -> tuple[Any, Any, Any]:
@@ -44,11 +50,33 @@ async def test_erased_leaves_nothing_and_is_refused_from_then_on(events: Events)
     assert (kept["erased"], kept["role"], kept["communities"]) == (True, "", [])
     await _refused_everywhere(events, member, cafe)
 
+    await events.identity_says(about(member.alias, version=8, closed=True))
     await events.identity_says(about(member.alias, version=9, erased=False, role="member"))
     await _refused_everywhere(events, member, cafe)
     await events.forget_published()
     await kari.plan(starts="2026-05-12T18:00")
     assert await events.published("local.notices.requested.events.v1") == []
+
+
+@pytest.mark.parametrize("writing", ["an answer", "a name"])
+async def test_erasure_waits_for_what_its_alias_is_writing_and_takes_it_along(
+    events: Events, writing: str
+) -> None:
+    town = await events.community()
+    [cafe] = await events.person("consultant", town).plan()
+    visitor, secret = Visitor(uuid4(), "member", frozenset({town})), SECRET.encode()
+    async with events.app.state.sessions() as session, session.begin():
+        if writing == "an answer":
+            await answers.answer(session, secret, visitor, cafe, "come", clock.now())
+        else:
+            keys = SealingKeys({1: bytes(32)})
+            await called_names.leave(session, secret, keys, visitor, cafe, "Ola", clock.now())
+        erasing = asyncio.create_task(events.identity_says(about(visitor.alias, erased=True)))
+        done, _ = await asyncio.wait([erasing], timeout=0.5)
+        assert not done
+    await erasing
+    for table in ("answers", "called_names"):
+        assert await events.rows(f"SELECT * FROM {table}") == [], table
 
 
 async def test_an_alias_that_never_wrote_is_refused_after_erasure_too(events: Events) -> None:
@@ -67,6 +95,8 @@ async def test_closed_is_refused_until_it_is_open_again(events: Events) -> None:
     await _refused_everywhere(events, member, cafe)
     await events.identity_says(about(member.alias, version=6, closed=False, role="member"))
     await member.answer(cafe, "come")
+    await events.identity_says(about(member.alias, version=5, closed=True))
+    await member.answer(cafe, "maybe")
 
 
 async def test_a_changed_role_is_kept_only_for_those_known_here(events: Events) -> None:

@@ -82,12 +82,16 @@ async def test_erased_is_the_last_word_and_closed_is_not(notifications: Notifica
     assert (await notifications.get("/waiting", erased)).status_code == 403
 
 
-async def test_a_notice_and_a_departure_at_once_leave_no_flag(notifications: Notifications) -> None:
-    aliases = [uuid4() for _ in range(20)]
-    await asyncio.gather(
-        *(tell(notifications, new(alias, "cafes")) for alias in aliases),
-        *(identity_says(notifications, [about(alias, erased=True)]) for alias in aliases),
-    )
+async def test_a_departure_waits_for_a_notice_in_hand_and_takes_its_flag_along(
+    notifications: Notifications,
+) -> None:
+    alias = uuid4()
+    async with notifications.app.state.sessions() as session, session.begin():
+        await apply_notices(session, [new(alias, "cafes")])
+        departing = asyncio.create_task(identity_says(notifications, [about(alias, erased=True)]))
+        done, _ = await asyncio.wait([departing], timeout=0.5)
+        assert not done
+    await departing
     assert await notifications.rows("SELECT * FROM waiting") == []
 
 

@@ -17,7 +17,7 @@ from services.events.policy.callers import Visitor
 from services.events.policy.ownership import owner_of
 from services.events.policy.wall_time import oldest_day_not_over
 from services.events.use_cases.gatherings import find
-from services.events.use_cases.guests import refuse_if_gone
+from services.events.use_cases.guests import hold_departures, refuse_if_gone
 from shared.keys import SealingKeys
 
 
@@ -34,6 +34,7 @@ async def leave(
 
     Raises NotFound, NoLongerHere, GatheringIsCancelled, GatheringIsOver, NamesNotTaken.
     """
+    await hold_departures(session)
     await refuse_if_gone(session, visitor)
     cafe = await find(session, visitor, gathering_id)
     cafe.refuse_unless_names_are_taken(at)

@@ -12,6 +12,7 @@ from services.events.models.called_names import CalledName
 from services.events.models.gatherings import Gathering
 from services.events.policy.ownership import owner_of
 from services.events.policy.wall_time import earliest_still_on
+from services.events.use_cases.guests import begin_departures
 from services.events.use_cases.places import fill_places
 from shared.contracts.payloads.identity import AudienceAlias
 
@@ -52,6 +53,7 @@ async def apply_aliases(
         )
     if not gone:
         return
+    await begin_departures(session)
     taken = (
         await session.execute(
             GONE,

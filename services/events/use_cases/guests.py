@@ -16,6 +16,9 @@ ADMIT = text(
     " RETURNING true"
 )
 
+NOBODY_LEAVES = text("SELECT pg_advisory_xact_lock_shared(hashtext('departures'))")
+SOMEBODY_LEAVES = text("SELECT pg_advisory_xact_lock(hashtext('departures'))")
+
 
 async def admit(session: AsyncSession, visitor: Visitor) -> None:
     """Keep the alias, as it writes something. Raises NoLongerHere."""
@@ -34,3 +37,13 @@ async def refuse_if_gone(session: AsyncSession, visitor: Visitor) -> None:
     )
     if gone:
         raise NoLongerHere()
+
+
+async def hold_departures(session: AsyncSession) -> None:
+    """Let no alias depart until this transaction ends; for writes that must not touch their owner's row."""
+    await session.execute(NOBODY_LEAVES)
+
+
+async def begin_departures(session: AsyncSession) -> None:
+    """Wait for all that `hold_departures` protects, and make it wait."""
+    await session.execute(SOMEBODY_LEAVES)
