@@ -110,7 +110,9 @@ class TokenVerifier:
                 if key_id not in self._keys and not recently:
                     key_set = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
                     fetched = {
-                        key.kid: key for key in key_set.keys if isinstance(key, OKPKey) and key.kid is not None
+                        key.kid: key
+                        for key in key_set.keys
+                        if isinstance(key, OKPKey) and key.kid is not None
                     }
                     if self._keys.keys() - fetched.keys():
                         self.forget()

@@ -10,12 +10,15 @@ def _system() -> datetime:
     return datetime.now(UTC)
 
 
-_source: Callable[[], datetime] = _system
+class _Teller:
+    """Who tells the time at present."""
+
+    source: Callable[[], datetime] = staticmethod(_system)
 
 
 def now() -> datetime:
     """The time, aware, in UTC."""
-    return _source()
+    return _Teller.source()
 
 
 def today(zone: str = "UTC") -> date:
@@ -25,8 +28,7 @@ def today(zone: str = "UTC") -> date:
 
 def set_source(source: Callable[[], datetime] | None) -> None:
     """Tell the time by `source` (aware, UTC) from now on; None means the system's clock again."""
-    global _source
-    _source = source or _system
+    _Teller.source = staticmethod(source or _system)
 
 
 class SettableClock:
@@ -46,7 +48,7 @@ class SettableClock:
 @contextmanager
 def stopped_at(at: datetime) -> Iterator[SettableClock]:
     """Within the block the time is `at`, moved only by hand."""
-    clock, before = SettableClock(at), _source
+    clock, before = SettableClock(at), _Teller.source
     set_source(clock)
     try:
         yield clock

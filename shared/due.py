@@ -1,7 +1,9 @@
-"""Work that falls due: a background loop around one function that looks for due rows and does them."""
+"""Work beside requests and consumers: loops around functions that look for due rows and do them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import structlog
 
@@ -25,3 +27,15 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, nam
             log.exception("due work failed and is tried again", attempt=failures)
         pause = min(seconds * 2**failures, max(LONGEST_BACK_OFF, seconds)) if failures else seconds
         await asyncio.sleep(pause)
+
+
+def in_background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until `ends` closes: it is cancelled then and waited for."""
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    ends.push_async_callback(stop)

@@ -1,12 +1,9 @@
 """Analytics' composition root."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from redis.asyncio import Redis
 
 from services.analytics import consumers, http
@@ -14,13 +11,13 @@ from services.analytics.http import Service
 from services.analytics.settings import Settings
 from services.analytics.use_cases import publishing, studies
 from shared import clock
-from shared.api import callers, idempotency, problems, transactions
+from shared.api import callers, health, idempotency, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine, make_sessions
-from shared.due import run_every
+from shared.due import in_background, run_every
 from shared.outbox.relay import Relay
 from shared.region import load_region
 
@@ -57,11 +54,11 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
             if settings.relay:
-                await _background(ends, relay.run())
-            await _background(
+                in_background(ends, relay.run())
+            in_background(
                 ends, run_every(settings.look_for_closings_seconds, look_for_closings, name="closings")
             )
-            await _background(ends, run_every(settings.tidying_seconds, tidy, name="tidying"))
+            in_background(ends, run_every(settings.tidying_seconds, tidy, name="tidying"))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
@@ -80,27 +77,5 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     )
     callers.install(app, verifier)
     app.include_router(http.router)
-
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> JSONResponse:
-        is_live = bus.health().live
-        return JSONResponse({"live": is_live}, 200 if is_live else 503)
-
-    @app.get("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        is_ready = bus.health().ready
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
-
+    health.install(app, bus)
     return app
-
-
-async def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run until the service stops."""
-    task = asyncio.create_task(work)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    ends.push_async_callback(stop)

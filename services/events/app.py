@@ -1,12 +1,9 @@
 """Events' composition root."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from redis.asyncio import Redis
 
 from services.events import consumers, http
@@ -14,13 +11,13 @@ from services.events.http.callers import Service
 from services.events.settings import Settings
 from services.events.use_cases.called_names import forget_after_the_day
 from shared import clock
-from shared.api import callers, idempotency, problems, transactions
+from shared.api import callers, health, idempotency, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine, make_sessions
-from shared.due import run_every
+from shared.due import in_background, run_every
 from shared.outbox.relay import Relay
 from shared.region import load_region
 
@@ -49,8 +46,8 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
             if settings.relay:
-                _background(ends, relay.run())
-            _background(ends, run_every(settings.due_every_s, forget_what_is_past, name="what is past"))
+                in_background(ends, relay.run())
+            in_background(ends, run_every(settings.due_every_s, forget_what_is_past, name="what is past"))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
@@ -67,26 +64,5 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         ),
     )
     http.install(app)
-
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> JSONResponse:
-        is_live = bus.health().live
-        return JSONResponse({"live": is_live}, 200 if is_live else 503)
-
-    @app.get("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        is_ready = bus.health().ready
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
-
+    health.install(app, bus)
     return app
-
-
-def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(work)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    ends.push_async_callback(stop)

@@ -1,12 +1,9 @@
 """The forum's composition root."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -17,13 +14,13 @@ from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
-from shared.api import callers, problems, transactions
+from shared.api import callers, health, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine, make_sessions
-from shared.due import run_every
+from shared.due import in_background, run_every
 from shared.hlc import HybridLogicalClock
 from shared.outbox.relay import Relay
 
@@ -54,14 +51,14 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(redis.aclose)
             await _go_on_from_before(sessions, home)
             if settings.relay:
-                await _background(ends, relay.run())
+                in_background(ends, relay.run())
             if settings.consumers:
                 for seconds, work, name in (
                     (settings.erasing_seconds, due_work.erase, "erasures"),
                     (settings.held_seconds, due_work.release_held, "held records"),
                     (settings.tidying_seconds, due_work.tidy, "tidying"),
                 ):
-                    await _background(ends, run_every(seconds, work, name=name))
+                    in_background(ends, run_every(seconds, work, name=name))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
@@ -76,17 +73,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     callers.install(app, verifier)
     for router in ROUTERS:
         app.include_router(router)
-
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> JSONResponse:
-        is_live = bus.health().live
-        return JSONResponse({"live": is_live}, 200 if is_live else 503)
-
-    @app.get("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        is_ready = bus.health().ready
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
-
+    health.install(app, bus)
     return app
 
 
@@ -94,15 +81,3 @@ async def _go_on_from_before(sessions: async_sessionmaker[AsyncSession], home: H
     """Versions go on above all this region has given, also when the machine's clock was set back meanwhile."""
     async with sessions() as session:
         home.clock.observe(await due.highest_version(session, home.region))
-
-
-async def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run until the service stops."""
-    task = asyncio.create_task(work)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    ends.push_async_callback(stop)

@@ -1,13 +1,10 @@
 """Identity's composition root."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from redis.asyncio import Redis
 
 from services.identity import consumers, http
@@ -25,13 +22,13 @@ from services.identity.use_cases.invitations import forget_expired_invitations
 from services.identity.use_cases.sessions import Lifetimes, forget_expired_sessions
 from services.identity.use_cases.signing_keys import renew_signing_keys
 from shared import clock
-from shared.api import callers, idempotency, problems, transactions
+from shared.api import callers, health, idempotency, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import TokenVerifier
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine
-from shared.due import run_every
+from shared.due import in_background, run_every
 from shared.outbox.relay import Relay
 
 REDIS_TIMEOUT = 1.0  # seconds: without Redis the database slows sign-in
@@ -83,12 +80,12 @@ def create_app(settings: Settings) -> FastAPI:
             ends.push_async_callback(redis.aclose)
             await renew_keys()
             if settings.relay:
-                _background(ends, relay.run())
-            _background(ends, run_every(settings.keys_every_seconds, renew_keys, name="signing keys"))
-            _background(ends, run_every(settings.tidy_every_seconds, tidy, name="tidying"))
+                in_background(ends, relay.run())
+            in_background(ends, run_every(settings.keys_every_seconds, renew_keys, name="signing keys"))
+            in_background(ends, run_every(settings.tidy_every_seconds, tidy, name="tidying"))
             if settings.consumers:
                 for runner in runners(sessions, settings, board, relay.wake):
-                    _background(ends, runner.run())
+                    in_background(ends, runner.run())
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
@@ -112,26 +109,5 @@ def create_app(settings: Settings) -> FastAPI:
     transactions.install(app, sessions)
     callers.install(app, TokenVerifier(ring.fetch, issuer=settings.issuer, audience="identity"))
     http.install(app)
-
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> JSONResponse:
-        is_live = bus.health().live
-        return JSONResponse({"live": is_live}, 200 if is_live else 503)
-
-    @app.get("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        is_ready = bus.health().ready
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
-
+    health.install(app, bus)
     return app
-
-
-def _background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(work)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    ends.push_async_callback(stop)

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from redis.asyncio import Redis
 
 from services.notifications import consumers, http
 from services.notifications.http import Service
 from services.notifications.settings import Settings
-from shared.api import callers, problems, transactions
+from shared.api import callers, health, problems, transactions
 from shared.api.limits import Limiter
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -51,15 +50,5 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         ),
     )
     app.include_router(http.router)
-
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> JSONResponse:
-        is_live = bus.health().live
-        return JSONResponse({"live": is_live}, 200 if is_live else 503)
-
-    @app.get("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        is_ready = bus.health().ready
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
-
+    health.install(app, bus)
     return app

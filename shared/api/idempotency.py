@@ -63,7 +63,9 @@ class Claim:
         await session.execute(MADE, {"key": self.key_hash, "made": entity})
 
 
-def hashes(secret: bytes, alias: UUID | bytes, route: str, key: str, body: BaseModel | bytes) -> tuple[bytes, bytes]:
+def hashes(
+    secret: bytes, alias: UUID | bytes, route: str, key: str, body: BaseModel | bytes
+) -> tuple[bytes, bytes]:
     """(key hash, body digest), both keyed, for `claim` or a statement of one's own."""
     raw = body if isinstance(body, bytes) else body.model_dump_json().encode()
     caller = alias.bytes if isinstance(alias, UUID) else alias

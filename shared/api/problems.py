@@ -8,12 +8,22 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger()
+
+
+class ProblemDetails(BaseModel):
+    """What an error looks like to a client (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
 
 
 class Problem(Exception):
@@ -69,9 +79,7 @@ def problem_response(
 
 async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return problem_response(
-        error.status, error.type, error.title, error.detail, error.headers, **error.extra
-    )
+    return problem_response(error.status, error.type, error.title, error.detail, error.headers, **error.extra)
 
 
 async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -87,7 +95,11 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     special = next((field for field in fields if field["problem"] == "text_not_allowed"), None)
     if special:
         return problem_response(
-            422, "text-not-allowed", "This text has characters that can't be shown.", special["message"], fields=fields
+            422,
+            "text-not-allowed",
+            "This text has characters that can't be shown.",
+            special["message"],
+            fields=fields,
         )
     malformed = any(field["problem"] == "json_invalid" for field in fields)
     return problem_response(
@@ -130,7 +142,11 @@ def _where(error: BaseException) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Every error of `app` becomes problem details."""
+    """Every error of `app` becomes problem details, in its OpenAPI too. To be called before routers are included."""
+    schema = {"schema": ProblemDetails.model_json_schema()}
+    app.router.responses = {
+        "4XX": {"description": "What is wrong, and what helps.", "content": {MEDIA_TYPE: schema}}
+    }
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

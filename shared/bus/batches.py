@@ -73,11 +73,11 @@ class Consumer:
         """Store what is valid and return what isn't. Raises whatever isn't the records' own fault."""
         received, refused = read_all(records, self.sources)
         if received:
-            raw = {(record.topic, record.partition, record.offset): record for record in records}
-            for record, error in await self._store_or_halve(received):
-                source = Source(self._topics[record.topic], record.origin)
-                place = source.name, record.partition, record.offset
-                refused.append(Refused(raw[place], source.topic, error))
+            for one, error in await self._store_or_halve(received):
+                source = Source(self._topics[one.topic], one.origin)
+                place = source.name, one.partition, one.offset
+                raw = next(r for r in records if (r.topic, r.partition, r.offset) == place)
+                refused.append(Refused(raw, source.topic, error))
         return refused
 
     async def _store_or_halve(self, received: list[Received[Any]]) -> list[tuple[Received[Any], str]]:

@@ -1,6 +1,6 @@
 """From a raw Kafka record to a validated one, or to the reason why it is refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -31,10 +31,12 @@ class Source:
 
     topic: Topic
     origin: str | None  # the neighbour whose prefix the name bears
-    models: dict[str, type[Payload]] = field(init=False, compare=False)  # by CloudEvents type
+    readers: dict[str, Callable[[bytes], Payload]] = field(init=False, compare=False)  # by CloudEvents type
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "models", {model.type: model for model in self.topic.payloads})
+        # pydantic's core itself: this runs for every record.
+        readers = {model.type: model.__pydantic_validator__.validate_json for model in self.topic.payloads}
+        object.__setattr__(self, "readers", readers)
 
     @property
     def name(self) -> str:
@@ -71,23 +73,29 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
     """
     envelope = read_headers(dict(record.headers))
     type_ = envelope["ce_type"]
-    model = source.models.get(type_)
-    if model is None:
+    read_payload = source.readers.get(type_)
+    if read_payload is None:
         if type_ == KEEP_ALIVE:
             return None
         raise _Unreadable("unknown-type")
     if record.value is None:
         raise _Unreadable("no-body")
+    if record.key is None:
+        raise _Unreadable("no-key")
+    try:
+        key = record.key.decode()
+    except UnicodeDecodeError:
+        raise _Unreadable("key") from None
     return Received(
         source.topic.name,
         source.origin,
         record.partition,
         record.offset,
-        _key(record),
+        key,
         envelope["ce_id"],
         type_,
         envelope["ce_time"],
-        model.model_validate_json(record.value),
+        read_payload(record.value),
         record.value,
     )
 
@@ -96,12 +104,3 @@ class _Unreadable(ValueError):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-def _key(record: Raw) -> str:
-    if record.key is None:
-        raise _Unreadable("no-key")
-    try:
-        return str(record.key, "utf-8")
-    except UnicodeDecodeError:
-        raise _Unreadable("key") from None

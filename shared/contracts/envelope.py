@@ -53,7 +53,7 @@ class EnvelopeHeaders(TypedDict):
     ce_time: AwareDatetime
 
 
-_ADAPTER = TypeAdapter(EnvelopeHeaders)
+_decode = TypeAdapter(EnvelopeHeaders).validator.validate_python
 
 
 def read_headers(headers: Mapping[str, bytes | None]) -> EnvelopeHeaders:
@@ -62,7 +62,8 @@ def read_headers(headers: Mapping[str, bytes | None]) -> EnvelopeHeaders:
     Raises EnvelopeError when one is missing or unreadable.
     """
     try:
-        return _ADAPTER.validate_python(headers)
+        decoded: EnvelopeHeaders = _decode(headers)
     except ValidationError as error:
         name = error.errors(include_input=False, include_context=False)[0]["loc"][0]
         raise EnvelopeError(f"header {name} is missing or unreadable") from None
+    return decoded

@@ -84,7 +84,9 @@ class Topic:
 
 def _facts(name: str, publisher: str, *payloads: type[Payload], cut: TimeCut) -> Topic:
     """A topic on the switchboard's way, in or out."""
-    return Topic(name, Kind.FACTS, payloads, publisher, time_cut=cut, when_sent=WhenSent.DELETE, switchboard=True)
+    return Topic(
+        name, Kind.FACTS, payloads, publisher, time_cut=cut, when_sent=WhenSent.DELETE, switchboard=True
+    )
 
 
 def _dead_letters(name: str, publisher: str) -> Topic:
@@ -181,9 +183,7 @@ NOTICES_ADDRESSED = _facts(
     cut=TimeCut.MINUTE,
 )
 ENGAGEMENT = {
-    source: _facts(
-        f"local.engagement.{source}.v1", "identity", activity.EngagementRecorded, cut=TimeCut.DAY
-    )
+    source: _facts(f"local.engagement.{source}.v1", "identity", activity.EngagementRecorded, cut=TimeCut.DAY)
     for source in ("membership", "forum", "events")
 }
 DEAD_LETTERS = {

@@ -31,7 +31,8 @@ def _upgrade(connection: Connection, service: str) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('migrations'))"))
     context = MigrationContext.configure(
         connection,
-        opts={"fn": lambda revision, _context: scripts._upgrade_revs("head", revision)},
+        # What `alembic upgrade head` itself calls; there is no public name for it.
+        opts={"fn": lambda revision, _context: scripts._upgrade_revs("head", revision)},  # noqa: SLF001
     )
     current = context.get_current_revision()
     if current is None and connection.scalar(

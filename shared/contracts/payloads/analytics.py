@@ -4,6 +4,8 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.contracts.payloads.identity import Source
 from shared.contracts.payloads.payload import State
 
@@ -27,7 +29,7 @@ class ResearchRow(State):
     id: UUID
     study_id: UUID
     source: Source
-    days: dict[date, dict[str, int]] = {}
+    days: dict[date, dict[str, int]] = Field(default_factory=dict)
 
 
 class SummaryPublished(State):

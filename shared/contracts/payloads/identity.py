@@ -3,6 +3,8 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.contracts.payloads.payload import State
 
 Role = Literal["member", "consultant", "provider", "analyst", "operator"]
@@ -37,5 +39,5 @@ class StudyJourneys(State):
 
     type: ClassVar[str] = "peercafe.identity.journeys.counted.v1"
     id: UUID
-    counts: dict[str, int] = {}
-    rows: dict[Source, int] = {}
+    counts: dict[str, int] = Field(default_factory=dict)
+    rows: dict[Source, int] = Field(default_factory=dict)
