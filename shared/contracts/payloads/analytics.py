@@ -29,7 +29,7 @@ class ResearchRow(State):
     id: UUID
     study_id: UUID
     source: Source
-    days: dict[date, dict[str, int]] = Field(default_factory=dict)
+    days: dict[date, dict[str, int]] = Field(default={})
 
 
 class SummaryPublished(State):

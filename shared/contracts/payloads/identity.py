@@ -39,5 +39,5 @@ class StudyJourneys(State):
 
     type: ClassVar[str] = "peercafe.identity.journeys.counted.v1"
     id: UUID
-    counts: dict[str, int] = Field(default_factory=dict)
-    rows: dict[Source, int] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default={})
+    rows: dict[Source, int] = Field(default={})
