@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,6 +148,22 @@ class Person:
             "client_id": CLIENT,
         }
         return await self.gateway.send("POST", "/api/identity/token", data=form)
+
+    async def make_community(self, wanted: str, area: str, key: Callable[[str], str]) -> str:
+        """The id of a new community of that name, or of that name with the first number that is free."""
+        number = 1
+        while True:
+            name = wanted if number == 1 else f"{wanted} {number}"
+            body = {"name": name, "area": area}
+            try:
+                made = await self.call(
+                    "events", "POST", "/communities", key=key(f"community {name}"), json=body
+                )
+                return str(made["id"])
+            except Refused as refused:
+                if refused.status != httpx.codes.CONFLICT:
+                    raise
+            number += 1
 
     async def invite(self, role: str, communities: list[str], count: int, key: str) -> list[str]:
         """Codes of a batch of invitations; a community made a moment ago is waited for. Raises Refused."""

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -34,6 +34,21 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=terminal,
     )
+
+
+def bar(bars: Progress, words: str, total: int) -> Callable[[], None]:
+    """A bar of so many steps; each call goes one step."""
+    task = bars.add_task(words, total=total)
+    return lambda: bars.advance(task)
+
+
+def first_of(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first error of a group: the others came of it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error
 
 
 def print_json(research: Mapping[str, Any], published: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from replay import report
 from replay.cafes import Cafes, until_enough_of_today
@@ -82,11 +82,9 @@ class StudyReplay:
         joined = self._bar("Joining", len(members) + 3)
         self._operator = await Person.join(self._gateway, texts, self._invitation)
         for community in self._stories.communities:
-            body = {"name": community.name, "area": community.area}
-            made = await self._operator.call(
-                "events", "POST", "/communities", key=self.key(f"community {community.name}"), json=body
+            self.communities[community.name] = await self._operator.make_community(
+                community.name, community.area, self.key
             )
-            self.communities[community.name] = made["id"]
         joined()
 
         async def join(invitation: str, **how: Any) -> Person:
@@ -126,8 +124,7 @@ class StudyReplay:
         proposed = await self._analyst.call("analytics", "POST", "/studies", key=self.key("study"), json=body)
         self.study = proposed["id"]
         await self._operator.call("analytics", "POST", f"/studies/{self.study}/approval")
-        while (await self._analyst.call("analytics", "GET", f"/studies/{self.study}"))["status"] != "open":
-            await asyncio.sleep(LOOK_EVERY)
+        await self._until(self._is_open, "The study wasn't opened.")
 
     async def play(self) -> None:
         """Everything that members and the consultant write, read and attend."""
@@ -162,6 +159,10 @@ class StudyReplay:
         )
         return found
 
+    async def _is_open(self) -> bool:
+        shown = await self._analyst.call("analytics", "GET", f"/studies/{self.study}")
+        return bool(shown["status"] == "open")
+
     async def _has_arrived(self, wanted: dict[str, Any]) -> bool:
         found = await self.research()
         return all(found[name] == value for name, value in wanted.items())
@@ -178,9 +179,7 @@ class StudyReplay:
             await asyncio.sleep(LOOK_EVERY)
 
     def _bar(self, words: str, total: int) -> Callable[[], None]:
-        """A bar; each call moves it on by one."""
-        task: TaskID = self._bars.add_task(words, total=total)
-        return lambda: self._bars.advance(task)
+        return report.bar(self._bars, words, total)
 
     def _say(self, words: str) -> None:
         self._bars.console.print(words)
@@ -201,10 +200,11 @@ async def replay(url: str, invitation: str, stories: Stories) -> tuple[dict[str,
 
 def run(gateway: str, invitation: str, *, as_json: bool = False) -> int:
     """Play the study and print its figures; the exit status. `invitation` is an operator's."""
+    status = 0
     try:
         research, published = asyncio.run(replay(gateway, invitation, Stories()))
-    except (Refused, GoneAway, Late) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    (report.print_json if as_json else report.print_table)(research, published)
-    return 0
+        (report.print_json if as_json else report.print_table)(research, published)
+    except* (Refused, GoneAway, Late) as errors:
+        sys.stderr.write(f"{report.first_of(errors)}\n")
+        status = 1
+    return status
