@@ -40,7 +40,7 @@ class NewPost(Given):
 
 
 class ReadMark(Given):
-    """What an answer has shown: the ids of its posts, or everything in page order until one of them."""
+    """What an answer has shown: the ids of its posts, or the last one of all pages so far (`upto`)."""
 
     shown: Annotated[list[UUID], Field(max_length=100)] = []
     upto: UUID | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer
@@ -61,7 +62,7 @@ async def identity_says(place: Place, change: AudienceAlias) -> None:
 def change_of(person: Person, **changed: object) -> AudienceAlias:
     from shared import clock
 
-    return AudienceAlias(id=person.alias, home="north", version=version_at(clock.now()), **changed)  # type: ignore[arg-type]
+    return AudienceAlias(id=person.alias, home="north", version=version_at(clock.now()), **changed)
 
 
 async def test_replies_are_counted_and_told_to_watchers_once(live_forum: Place) -> None:
@@ -143,8 +144,8 @@ async def test_a_hidden_post_is_told_to_its_writer_and_shown_to_nobody_else(live
     assert "Grethe" in (await ada.reads(thread))["posts"][1]["body_html"]
     assert [item["kind"] for item in await until(bo.for_you, bool)] == ["restored"]
     assert [f["post_id"] for f in await ada.finds("Grethe")] == [reply["id"]]
-    told = [state for key, state in await requested(live_forum, 3) if key == str(bo.alias)]
-    assert told == [
+    notices = [state for key, state in await requested(live_forum, 3) if key == str(bo.alias)]
+    assert notices == [
         {"category": "moderation", "urgency": "soon"},
         {"category": "moderation"},
         {"category": "moderation", "urgency": "soon"},
@@ -300,7 +301,7 @@ async def test_no_alias_stands_on_a_shared_topic(live_forum: Place) -> None:
     )
     await consumer.start()
     try:
-        records = []
+        records: list[Any] = []
         while len(records) < 6:
             records.append(await consumer.getone())
     finally:

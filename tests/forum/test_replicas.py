@@ -153,7 +153,7 @@ def forgeries() -> list[tuple[str, Any, str | None]]:
         ("an id of another region", thread.model_copy(update={"id": east.thread().id}), SOUTH),
         ("an author of another region", thread.model_copy(update={"author_id": east.author.id}), SOUTH),
         ("a wrong nonce", thread.model_copy(update={"nonce": "0" * 32}), SOUTH),
-        ("a place that its id doesn't have", post.model_copy(update={"written": post.written + (1 << 20)}), SOUTH),
+        ("a place that its id doesn't have", post.model_copy(update={"written": post.version + (1 << 20)}), SOUTH),
         ("a decision under another region's id", south.hides(post.id).model_copy(update={"id": f"{post.id}:north"}), SOUTH),
         ("a profile of another region", south.profile(id=east.author.id), SOUTH),
     ]  # fmt: skip

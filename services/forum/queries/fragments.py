@@ -12,13 +12,17 @@ def hidden(target: str, home: str) -> str:
             WHERE l.target_id = {target} AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home})))"""
 
 
-def reason(target: str, home: str) -> str:
-    """The newest reason of a hide that isn't lifted."""
-    return f"""(SELECT hide.reason
-        FROM moderation d CROSS JOIN LATERAL unnest(d.hide_ids, d.hide_reasons) AS hide(id, reason)
-        WHERE d.target_id = {target} AND NOT EXISTS (
+def hide_of(targets: str, home: str) -> str:
+    """The newest hide that isn't lifted of any of `targets` (an array of ids), as a lateral subquery of its `reason`.
+
+    LIMIT keeps the planner from copying it to every place where it is used.
+    """
+    return f"""(
+        SELECT hide.reason FROM moderation d
+        CROSS JOIN LATERAL unnest(d.hide_ids, d.hide_reasons) AS hide(id, reason)
+        WHERE d.target_id = ANY ({targets}) AND NOT EXISTS (
             SELECT FROM moderation l
-            WHERE l.target_id = {target} AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home}))
+            WHERE l.target_id = d.target_id AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home}))
         ORDER BY d.version DESC LIMIT 1)"""
 
 
@@ -36,5 +40,7 @@ def unread(post: str, mark: str, reader: str) -> str:
         AND {post}.id <> ALL (coalesce({mark}.shown, '{{}}')))"""
 
 
-READER = "(SELECT m.profile_id FROM members m WHERE m.alias = $1)"
-REFUSED = "coalesce((SELECT m.closed OR m.erased FROM members m WHERE m.alias = $1), false)"
+# The caller ($1): `profile_id` is null before their first write; `refused` when closed or erased.
+READER = """
+    SELECT m.profile_id, coalesce(m.closed OR m.erased, false) AS refused
+    FROM (VALUES (1)) AS always LEFT JOIN members m ON m.alias = $1"""

@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import AccountClosed
 from services.forum.queries.fetch import fetch
-from services.forum.queries.fragments import READER, REFUSED, hidden, unread
+from services.forum.queries.fragments import READER, hidden, unread
 
 MOST = 100
 
 # `after` is the post on whose following page the first unread reply stands: a link leads right to it.
 REPLIES = f"""
-WITH reader AS MATERIALIZED (SELECT {READER} AS profile_id)
+WITH reader AS MATERIALIZED ({READER})
 SELECT w.thread_id, CASE WHEN NOT t.erased AND NOT {hidden("t.id", "t.home")} THEN t.title END AS title,
     first.id AS post_id,
     (SELECT b.id FROM posts b WHERE b.thread_id = w.thread_id AND (b.written, b.id) < (first.written, first.id)
@@ -34,7 +34,7 @@ ORDER BY first.arrived_at DESC LIMIT {MOST}
 # One row at least, to say who is refused.
 MODERATION = f"""
 SELECT n.kind, n.thread_id, n.target_id, n.reason, t.title, reader.refused
-FROM (SELECT {REFUSED} AS refused) reader
+FROM ({READER}) reader
 LEFT JOIN moderation_news n ON n.alias = $1
 LEFT JOIN threads t ON t.id = n.thread_id
 ORDER BY n.told_at DESC LIMIT {MOST}

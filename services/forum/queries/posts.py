@@ -10,39 +10,34 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import PostNotFound
 from services.forum.policy import REACTIONS
 from services.forum.queries.fetch import fetch
-from services.forum.queries.fragments import READER, hidden, look_alike, reason
+from services.forum.queries.fragments import READER, hide_of, look_alike
 from shared.hlc import time_of
 
-_hidden = f"""({hidden("p.id", "p.home")} OR p.opening AND head.hidden)"""
-_sees = "($3 OR p.author_id IS NOT DISTINCT FROM head.profile_id)"
+_sees = "(reader.consultant OR p.author_id IS NOT DISTINCT FROM reader.profile_id)"
 
 # Bits 0-2: a reaction was given; bits 3-5: by the reader (9 = both).
 _reactions = """(SELECT coalesce(bit_or(
         CASE g.kind WHEN 'thanks' THEN 1 WHEN 'recognise' THEN 2 WHEN 'thinking' THEN 4 ELSE 0 END
-        * CASE WHEN g.author_id = head.profile_id THEN 9 ELSE 1 END), 0)
+        * CASE WHEN g.author_id = reader.profile_id THEN 9 ELSE 1 END), 0)
     FROM reactions g WHERE g.post_id = p.id AND NOT g.erased)"""
 
-# Of posts p; needs `head` (profile_id, hidden) and $3: whether the reader is a consultant.
+# Of posts p, for `reader` (profile_id, consultant). An opening is hidden with its thread.
 POST_COLUMNS = f"""
-    p.id, p.thread_id, p.written, p.opening, p.edited, p.erased, visible.hidden, visible.shown,
-    CASE WHEN visible.shown THEN p.body_html END AS body_html,
-    CASE WHEN p.author_id = head.profile_id THEN p.body END AS body,
-    CASE WHEN visible.hidden AND {_sees} THEN
-        coalesce({reason("p.id", "p.home")}, {reason("p.thread_id", "p.home")}) END AS reason,
-    p.author_id IS NOT DISTINCT FROM head.profile_id AS mine,
+    p.id, p.thread_id, p.written, p.opening, p.edited, p.erased, hide.reason IS NOT NULL AS hidden,
+    NOT p.erased AND (hide.reason IS NULL OR {_sees}) AS shown,
+    CASE WHEN hide.reason IS NULL OR {_sees} THEN p.body_html END AS body_html,
+    CASE WHEN p.author_id = reader.profile_id THEN p.body END AS body,
+    CASE WHEN {_sees} THEN hide.reason END AS reason,
+    p.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
     p.author_id, pp.name, pp.mark, pp.role, {look_alike("pp")} AS look_alike, {_reactions} AS reactions"""
 POST_JOINS = f"""
     LEFT JOIN profiles pp ON pp.id = p.author_id
-    CROSS JOIN LATERAL (SELECT h.hidden, NOT p.erased AND (NOT h.hidden OR {_sees}) AS shown
-        FROM (SELECT {_hidden} AS hidden) h) visible"""
+    LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true"""
 
 ONE = f"""
+WITH reader AS MATERIALIZED (SELECT r.*, $3::boolean AS consultant FROM ({READER}) r)
 SELECT {POST_COLUMNS}
-FROM posts p
-LEFT JOIN threads t ON t.id = p.thread_id
-CROSS JOIN LATERAL (
-    SELECT {READER} AS profile_id, {hidden("t.id", "t.home")} AS hidden
-) head {POST_JOINS}
+FROM posts p CROSS JOIN reader {POST_JOINS}
 WHERE p.id = $2
 """
 

@@ -8,36 +8,37 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import AccountClosed
 from services.forum.queries.fetch import fetch, page
-from services.forum.queries.fragments import REFUSED, hidden
+from services.forum.queries.fragments import READER, hidden
 from services.forum.queries.own import own_profile
 from shared.hlc import time_of
 
 EXCERPT = 240  # characters
 
 # Newest first, by id: a thread's and a post's id begin with their time. `id` is the post's, or the thread's where
-# its title has the words.
+# its title has the words. The matches are materialised, so that they come from the text index: for a rare word the
+# planner would else walk through every post from the newest on.
 SEARCH = f"""
-WITH asked AS MATERIALIZED (
-    SELECT websearch_to_tsquery('pg_catalog.english', $2) || websearch_to_tsquery('pg_catalog.norwegian', $2) AS words,
-        {REFUSED} AS refused
-), found AS (
-    (SELECT t.id, t.id AS thread_id, NULL::text AS body, NULL::bigint AS written
-    FROM threads t, asked
-    WHERE t.search @@ asked.words AND t.id < $3 AND NOT t.erased AND NOT {hidden("t.id", "t.home")}
-    ORDER BY t.id DESC LIMIT $4)
+WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
+    SELECT websearch_to_tsquery('pg_catalog.english', $2)
+        || websearch_to_tsquery('pg_catalog.norwegian', $2) AS words
+), matching AS MATERIALIZED (
+    SELECT t.id FROM threads t, asked WHERE t.search @@ asked.words AND t.id < $3
     UNION ALL
-    (SELECT p.id, p.thread_id, p.body, p.written
-    FROM posts p JOIN threads h ON h.id = p.thread_id, asked
-    WHERE p.search @@ asked.words AND p.id < $3 AND NOT p.erased AND NOT {hidden("p.id", "p.home")}
-        AND NOT {hidden("h.id", "h.home")}
-    ORDER BY p.id DESC LIMIT $4)
+    SELECT p.id FROM posts p, asked WHERE p.search @@ asked.words AND p.id < $3
+), found AS MATERIALIZED (
+    SELECT m.id, t.id AS thread_id, t.title, t.erased, p.written, p.body
+    FROM matching m
+    LEFT JOIN posts p ON p.id = m.id
+    JOIN threads t ON t.id = coalesce(p.thread_id, m.id)
+    WHERE NOT coalesce(p.erased, t.erased) AND NOT {hidden("t.id", "t.home")} AND NOT {hidden("p.id", "p.home")}
+    ORDER BY m.id DESC LIMIT $4
 )
-SELECT found.id, found.thread_id, CASE WHEN NOT t.erased THEN t.title END AS title,
-    left(found.body, {EXCERPT}) AS excerpt, length(found.body) > {EXCERPT} AS cut, found.written, asked.refused,
+SELECT found.id, found.thread_id, CASE WHEN NOT found.erased THEN found.title END AS title,
+    left(found.body, {EXCERPT}) AS excerpt, length(found.body) > {EXCERPT} AS cut, found.written, reader.refused,
     (SELECT b.id FROM posts b WHERE b.thread_id = found.thread_id AND found.written IS NOT NULL
         AND (b.written, b.id) < (found.written, found.id) ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
-FROM found JOIN threads t ON t.id = found.thread_id CROSS JOIN asked
-ORDER BY found.id DESC LIMIT $4
+FROM found CROSS JOIN reader
+ORDER BY found.id DESC
 """
 NEWEST = UUID(int=2**128 - 1)
 

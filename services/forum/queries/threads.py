@@ -10,50 +10,74 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import AccountClosed, ThreadNotFound
 from services.forum.queries.fetch import fetch, page
-from services.forum.queries.fragments import READER, REFUSED, hidden, look_alike, reason, unread
+from services.forum.queries.fragments import READER, hide_of, look_alike, unread
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import POST_COLUMNS, POST_JOINS, shown_author, shown_post
 from shared.hlc import time_of
 
-LIST = f"""
-WITH reader AS MATERIALIZED (SELECT {READER} AS profile_id, {REFUSED} AS refused)
-SELECT t.id, t.title, t.wish, t.erased, {hidden("t.id", "t.home")} AS hidden,
-    t.author_id, p.name, p.mark, p.role, {look_alike("p")} AS look_alike,
-    t.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
-    a.replies, a.last_written, a.answered, w.alias IS NOT NULL AS watching, reader.refused,
-    EXISTS (SELECT FROM posts n WHERE n.thread_id = t.id AND {unread("n", "r", "reader.profile_id")}) AS unread
-FROM thread_activity a
+# First the page's rows by an index, then what belongs to each: otherwise the planner may join a whole thread to its
+# writers before it sorts out the twenty.
+LIST = """
+WITH reader AS MATERIALIZED (SELECT r.*, $2::boolean AS consultant FROM ({reader}) r),
+page AS MATERIALIZED (
+    SELECT t.id, t.title, t.wish, t.erased, hide.reason IS NOT NULL AS hidden, t.author_id,
+        t.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
+        a.replies, a.last_written, a.answered, reader.refused
+    FROM thread_activity a
+    CROSS JOIN reader
+    JOIN threads t ON t.id = a.thread_id
+    LEFT JOIN LATERAL {hide} hide ON true
+    WHERE NOT (t.erased AND a.replies = 0)
+        AND (reader.consultant OR t.author_id IS NOT DISTINCT FROM reader.profile_id OR hide.reason IS NULL)
+        {conditions}
+    ORDER BY {order} LIMIT $4
+)
+SELECT t.*, p.name, p.mark, p.role, {look_alike} AS look_alike, w.alias IS NOT NULL AS watching,
+    EXISTS (SELECT FROM posts n WHERE n.thread_id = t.id AND {unread}) AS unread
+FROM page t
 CROSS JOIN reader
-JOIN threads t ON t.id = a.thread_id
 LEFT JOIN profiles p ON p.id = t.author_id
 LEFT JOIN read_marks r ON r.alias = $1 AND r.thread_id = t.id
 LEFT JOIN watching w ON w.alias = $1 AND w.thread_id = t.id
-WHERE NOT (t.erased AND a.replies = 0)
-    AND ($2 OR t.author_id IS NOT DISTINCT FROM reader.profile_id OR NOT {hidden("t.id", "t.home")})
+ORDER BY {outer_order}
 """
 # An absent cursor stands before everything.
 LATEST = """
     AND (a.last_written, a.thread_id) < (
         coalesce((SELECT c.last_written FROM thread_activity c WHERE c.thread_id = $3), 9223372036854775807),
-        coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-ORDER BY a.last_written DESC, a.thread_id DESC LIMIT $4
-"""
-OLDEST = """
-    AND a.thread_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
-ORDER BY a.thread_id LIMIT $4
-"""
+        coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))"""
+OLDEST = " AND a.thread_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)"
 # A consultant's own prompt waits for nobody.
-UNANSWERED = " AND NOT a.answered AND NOT t.erased AND p.role IS DISTINCT FROM 'consultant'"
+UNANSWERED = """ AND NOT a.answered AND NOT t.erased
+    AND (SELECT q.role FROM profiles q WHERE q.id = t.author_id) IS DISTINCT FROM 'consultant'"""
+
+
+def _list(*, oldest_first: bool, unanswered: bool) -> str:
+    return LIST.format(
+        reader=READER,
+        hide=hide_of("ARRAY[t.id]", "t.home"),
+        look_alike=look_alike("p"),
+        unread=unread("n", "r", "reader.profile_id"),
+        conditions=(OLDEST if oldest_first else LATEST) + (UNANSWERED if unanswered else ""),
+        order="a.thread_id" if oldest_first else "a.last_written DESC, a.thread_id DESC",
+        outer_order="t.id" if oldest_first else "t.last_written DESC, t.id DESC",
+    )
+
+
+LISTS = {
+    (oldest_first, unanswered): _list(oldest_first=oldest_first, unanswered=unanswered)
+    for oldest_first in (False, True)
+    for unanswered in (False, True)
+}
 
 PAGE = f"""
-WITH reader AS MATERIALIZED (SELECT {READER} AS profile_id, {REFUSED} AS refused),
+WITH reader AS MATERIALIZED (SELECT r.*, $3::boolean AS consultant FROM ({READER}) r),
 head AS MATERIALIZED (
-    SELECT t.id, reader.profile_id, r.read_until, r.shown, {hidden("t.id", "t.home")} AS hidden,
-        t.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
+    SELECT r.read_until, r.shown,
         json_build_object(
-            'id', t.id, 'title', t.title, 'wish', t.wish, 'erased', t.erased, 'hidden', {hidden("t.id", "t.home")},
-            'reason', {reason("t.id", "t.home")}, 'author_id', t.author_id, 'name', p.name, 'mark', p.mark,
-            'role', p.role, 'look_alike', {look_alike("p")},
+            'id', t.id, 'title', t.title, 'wish', t.wish, 'erased', t.erased, 'reason', hide.reason,
+            'author_id', t.author_id, 'name', p.name, 'mark', p.mark, 'role', p.role,
+            'look_alike', {look_alike("p")},
             'mine', t.author_id IS NOT DISTINCT FROM reader.profile_id, 'replies', coalesce(a.replies, 0),
             'last_written', a.last_written, 'answered', coalesce(a.answered, false),
             'watching', w.alias IS NOT NULL, 'refused', reader.refused)::text AS thread
@@ -63,16 +87,21 @@ head AS MATERIALIZED (
     LEFT JOIN thread_activity a ON a.thread_id = t.id
     LEFT JOIN read_marks r ON r.alias = $1 AND r.thread_id = t.id
     LEFT JOIN watching w ON w.alias = $1 AND w.thread_id = t.id
+    LEFT JOIN LATERAL {hide_of("ARRAY[t.id]", "t.home")} hide ON true
     WHERE t.id = $2
-)
-SELECT head.thread, post.*
-FROM head LEFT JOIN LATERAL (
-    SELECT {POST_COLUMNS}, {unread("p", "head", "head.profile_id")} AS new
-    FROM posts p {POST_JOINS}
-    WHERE p.thread_id = head.id AND (p.written, p.id) > (
+), page AS MATERIALIZED (
+    SELECT p.id, p.thread_id, p.author_id, p.home, p.written, p.opening, p.edited, p.erased, p.body, p.body_html,
+        p.arrived_at
+    FROM posts p
+    WHERE p.thread_id = $2 AND (p.written, p.id) > (
         coalesce((SELECT c.written FROM posts c WHERE c.id = $4 AND c.thread_id = $2), -1),
         coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
     ORDER BY p.written, p.id LIMIT $5
+)
+SELECT head.thread, post.*
+FROM head LEFT JOIN LATERAL (
+    SELECT {POST_COLUMNS}, {unread("p", "head", "reader.profile_id")} AS new
+    FROM page p CROSS JOIN reader {POST_JOINS}
 ) post ON true
 ORDER BY post.written, post.id
 """
@@ -89,7 +118,7 @@ async def thread_list(
     unanswered: bool,
 ) -> dict[str, object]:
     """A page of threads, the latest active or the oldest first. Raises AccountClosed."""
-    sql = LIST + (UNANSWERED if unanswered else "") + (OLDEST if oldest_first else LATEST)
+    sql = LISTS[oldest_first, unanswered]
     rows = await fetch(session, sql, alias, consultant, after, limit + 1)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
@@ -111,6 +140,7 @@ async def thread_page(
     if not rows:
         raise ThreadNotFound()
     head: dict[str, Any] = orjson.loads(rows[0]["thread"])
+    head["hidden"] = head["reason"] is not None
     if head["refused"]:
         raise AccountClosed()
     posts = [shown_post(row, new=row["new"]) for row in rows[:limit] if row["id"] is not None]

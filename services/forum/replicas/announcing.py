@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.queries.fragments import hidden, reason, unread
+from services.forum.queries.fragments import hide_of, unread
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import NOTICES_REQUESTED
 from shared.outbox.add import row
@@ -68,16 +68,16 @@ FROM threads t WHERE t.id = a.thread_id AND a.thread_id = ANY (CAST(:threads AS 
 
 TELL = text(f"""
 WITH target AS (
-    SELECT p.id, p.thread_id, p.author_id, {hidden("p.id", "p.home")} AS hidden, {reason("p.id", "p.home")} AS reason
+    SELECT p.id, p.thread_id, p.author_id, {hide_of("ARRAY[p.id]", "p.home")} AS reason
     FROM posts p WHERE p.id = ANY (CAST(:targets AS uuid[])) AND NOT p.erased
     UNION ALL
-    SELECT t.id, t.id, t.author_id, {hidden("t.id", "t.home")}, {reason("t.id", "t.home")}
+    SELECT t.id, t.id, t.author_id, {hide_of("ARRAY[t.id]", "t.home")}
     FROM threads t WHERE t.id = ANY (CAST(:targets AS uuid[])) AND NOT t.erased
 ), changed AS (
-    SELECT target.*, m.alias FROM target
+    SELECT target.*, target.reason IS NOT NULL AS hidden, m.alias FROM target
     JOIN members m ON m.profile_id = target.author_id
     LEFT JOIN moderation_told d ON d.target_id = target.id
-    WHERE target.hidden <> coalesce(d.hidden, false)
+    WHERE (target.reason IS NOT NULL) <> coalesce(d.hidden, false)
 ), told AS (
     INSERT INTO moderation_told (target_id, hidden) SELECT id, hidden FROM changed
     ON CONFLICT (target_id) DO UPDATE SET hidden = excluded.hidden

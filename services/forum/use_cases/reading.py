@@ -37,30 +37,31 @@ WITH reader AS (
     SELECT coalesce(l.read_until, '-infinity') AS read_until, coalesce(l.shown, '{{}}') AS shown, l.opened_at,
         reader.*
     FROM reader LEFT JOIN locked l ON true WHERE reader.found AND NOT reader.refused
-), now_shown AS (
-    SELECT p.id FROM posts p, before
-    WHERE p.id = ANY (CAST(:shown AS uuid[])) AND p.thread_id = :thread AND p.arrived_at > before.read_until
-    UNION
-    SELECT p.id FROM posts p, before, posts upto
-    WHERE upto.id = CAST(:upto AS uuid) AND upto.thread_id = :thread AND p.thread_id = :thread
-        AND (p.written, p.id) <= (upto.written, upto.id) AND p.arrived_at > before.read_until
-    UNION
-    SELECT unnest(before.shown) FROM before
-), shown AS (
-    SELECT coalesce(array_agg(id), '{{}}') AS ids FROM now_shown
+), upto AS (
+    SELECT p.written, p.id FROM posts p WHERE p.id = CAST(:upto AS uuid) AND p.thread_id = :thread
+), listed AS (
+    SELECT before.shown || ARRAY(SELECT p.id FROM posts p
+        WHERE p.id = ANY (CAST(:shown AS uuid[])) AND p.thread_id = :thread) AS ids
+    FROM before
 ), gap AS (
-    SELECT p.arrived_at FROM posts p, before, shown
+    SELECT p.arrived_at FROM posts p CROSS JOIN before CROSS JOIN listed LEFT JOIN upto ON true
     WHERE p.thread_id = :thread AND p.arrived_at > before.read_until AND NOT p.erased
-        AND p.author_id IS DISTINCT FROM before.profile_id AND p.id <> ALL (shown.ids)
+        AND p.author_id IS DISTINCT FROM before.profile_id AND p.id <> ALL (listed.ids)
+        AND (p.written, p.id) <= (upto.written, upto.id) IS NOT TRUE
     ORDER BY p.arrived_at LIMIT 1
 ), mark AS (
     SELECT greatest(before.read_until, least(CAST(:until AS timestamptz),
         (SELECT arrived_at FROM gap) - CAST(:instant AS interval))) AS read_until
     FROM before
 ), kept AS (
-    SELECT ARRAY(SELECT p.id FROM posts p, shown, mark
-        WHERE p.id = ANY (shown.ids) AND p.arrived_at > mark.read_until
-        ORDER BY p.arrived_at DESC LIMIT {MOST_SHOWN}) AS ids
+    SELECT ARRAY(SELECT p.id FROM (
+            SELECT p.id, p.arrived_at FROM posts p, listed, mark
+            WHERE p.id = ANY (listed.ids) AND p.arrived_at > mark.read_until
+            UNION
+            SELECT p.id, p.arrived_at FROM posts p, upto, mark
+            WHERE p.thread_id = :thread AND (p.written, p.id) <= (upto.written, upto.id)
+                AND p.arrived_at > mark.read_until
+        ) p ORDER BY p.arrived_at DESC LIMIT {MOST_SHOWN}) AS ids
 ), saved AS (
     INSERT INTO read_marks AS r (alias, thread_id, read_until, shown, opened_at)
     SELECT :alias, :thread, mark.read_until, kept.ids, CAST(:at AS timestamptz) FROM mark, kept
@@ -99,7 +100,7 @@ SELECT reader.found, reader.refused, EXISTS (SELECT FROM saved) AS saved FROM re
 
 @dataclass(frozen=True, slots=True)
 class OpenedThread:
-    """What an answer contained: `shown`, or everything on the page order until `upto`."""
+    """What was answered of a thread: the posts `shown`, or all in page order until `upto`."""
 
     alias: UUID
     role: str
