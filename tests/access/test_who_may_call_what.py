@@ -1,11 +1,9 @@
 """The table of roles and endpoints, held against the running region."""
 
-import re
-from uuid import uuid4
-
 import httpx
 import pytest
 
+from tests.access.calls import request_of
 from tests.access.table import ANYONE, EVERYONE_SIGNED_IN, NOBODY, OPERATOR, TABLE
 from tests.people import People, Person, a_name
 
@@ -49,15 +47,11 @@ async def everyone(people: People) -> dict[str, Person]:
 
 
 async def call(people: People, person: Person | None, service: str, endpoint: str) -> httpx.Response:
-    method, _, path = endpoint.partition(" ")
-    path = re.sub(r"\{kind\}", "thanks", path)
-    path = re.sub(r"\{\w+\}", str(uuid4()), path)
-    headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
+    bearer = {}
     if person is not None:
         audience = service if person.holds(service) else "identity"
-        headers["Authorization"] = f"Bearer {await person.token(audience)}"
-    content = b"{}" if method in ("POST", "PUT") else None
-    return await people.http.request(method, f"/api/{service}{path}", headers=headers, content=content)
+        bearer = {"Authorization": f"Bearer {await person.token(audience)}"}
+    return await people.http.request(**request_of(endpoint, bearer, base=f"/api/{service}"))
 
 
 async def test_each_role_reaches_exactly_what_the_table_says(people: People) -> None:
