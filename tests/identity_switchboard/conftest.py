@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -177,9 +178,13 @@ def time() -> Iterator[SettableClock]:
 
 
 @pytest.fixture
-async def identity_dsn(engines: Engines) -> str:
-    """An empty database of identity."""
-    return await engines.database("identity")
+async def identity_dsn(engines: Engines) -> AsyncIterator[str]:
+    """An empty database of identity, dropped after the test: hundreds of them take long to remove at the end."""
+    dsn = await engines.database("identity")
+    yield dsn
+    connection = await asyncpg.connect(await engines.superuser())
+    await connection.execute(f"DROP DATABASE {dsn.rpartition('/')[2]} WITH (FORCE)")
+    await connection.close()
 
 
 @pytest.fixture
