@@ -65,16 +65,16 @@ class Embedded:
         from deploy.embedded.postgres import Postgres
 
         cluster = Postgres("tests", home=self.home, register=self.register, password=PASSWORD, durable=False)
-        cluster.start()
         self.started.append(cluster)
+        cluster.start()
         return cluster.superuser().plain
 
     def redis(self) -> str:
         from deploy.embedded.redis import Redis
 
         redis = Redis(home=self.home, register=self.register, users={}, password=PASSWORD)
-        redis.start()
         self.started.append(redis)
+        redis.start()
         return redis.url()
 
     def kafka(self) -> str:
@@ -82,8 +82,8 @@ class Embedded:
         from deploy.embedded.kafka import Kafka
 
         kafka = Kafka(home=self.home, register=self.register, jars=jars.fetch())
-        kafka.start()
         self.started.append(kafka)
+        kafka.start()
         return kafka.bootstrap
 
     def close(self) -> None:
@@ -101,9 +101,8 @@ class Docker:
         self.started: list[Any] = []
 
     def _start(self, container: Any) -> Any:
-        container.start()
         self.started.append(container)
-        return container
+        return container.start()
 
     def postgres(self) -> str:
         from testcontainers.postgres import PostgresContainer

@@ -2,8 +2,6 @@
 
 from uuid import UUID, uuid4
 
-from services.events.use_cases.communities import ensure_communities
-from shared import clock
 from tests.events.conftest import CAFE, Events, at
 
 
@@ -162,16 +160,6 @@ async def test_a_community_that_does_not_exist_has_no_cafes(events: Events) -> N
         headers={"Idempotency-Key": uuid4().hex},
     )
     assert answer.status_code == 404
-
-
-async def test_the_communities_of_the_region_file_are_made_once(events: Events) -> None:
-    wanted = [("Fjordby", "Around the fjord"), ("Dalen", "The valley")]
-    made = []
-    for _ in range(2):
-        async with events.app.state.sessions() as session, session.begin():
-            made.append(await ensure_communities(session, "north", wanted, clock.now()))
-    assert made[0] == made[1]
-    assert len(await events.published("local.events.communities.v1")) == 2
 
 
 async def test_the_api_describes_itself(events: Events) -> None:
