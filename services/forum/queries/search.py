@@ -27,7 +27,7 @@ WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
     SELECT p.id FROM posts p, asked WHERE p.search @@ asked.words AND p.id < $3
 ), found AS MATERIALIZED (
     SELECT m.id, t.id AS thread_id, t.title, t.erased, p.written, p.body
-    FROM matching m
+    FROM (SELECT id FROM matching ORDER BY id DESC OFFSET 0) m  -- sorted first: only the page's rows are looked at
     LEFT JOIN posts p ON p.id = m.id
     JOIN threads t ON t.id = coalesce(p.thread_id, m.id)
     WHERE NOT coalesce(p.erased, t.erased) AND NOT {hidden("t.id", "t.home")} AND NOT {hidden("p.id", "p.home")}

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists
 from services.forum.ids import Home
 from services.forum.models import Profile
-from services.forum.names import LONGEST, fault_of, skeleton
+from services.forum.names import fault_of, skeleton
 from services.forum.use_cases.writers import locked_member
 from shared import clock
 from shared.contracts.topics import PROFILES
@@ -91,7 +91,6 @@ async def _take(session: AsyncSession, name: str, profile: UUID) -> None:
 
 def _new(home: Home, role: str, name: str) -> Profile:
     identity = home.profile()
-    name = name[:LONGEST] if role == "member" else name
     return Profile(
         id=identity.id,
         nonce=identity.nonce,
