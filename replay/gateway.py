@@ -15,6 +15,7 @@ import httpx
 PATIENCE = 600.0  # seconds in which a gateway that went away must have come back
 LONGEST_PAUSE = 30.0
 BUGS_FORGIVEN = 5  # answers of 500 in a row; a region that is coming up may give some
+BUG_PAUSE = 1.0  # seconds, longer after each
 AWAY = frozenset({502, 503, 504})
 # A little under what an address may do (100 requests a second, 400 at once), so that few requests are refused.
 RATE, BURST = 95.0, 300
@@ -85,7 +86,7 @@ class Gateway:
                 bugs += 1
                 if bugs > BUGS_FORGIVEN:
                     raise Refused(answer)
-                await asyncio.sleep(bugs)
+                await asyncio.sleep(BUG_PAUSE * bugs)
             else:
                 return answer
 
