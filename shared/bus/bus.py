@@ -15,12 +15,14 @@ from shared.bus.burying import DeadLetters
 from shared.bus.inbox import forget_old
 from shared.bus.progress import LONGEST_BACK_OFF, Health
 from shared.bus.reading import Source
+from shared.bus.retention import delete_handled
 from shared.contracts.topics import Topic
 from shared.due import run_every
 from shared.settings import ServiceSettings
 
 WAIT_FOR_START = 10.0
 FORGET_SECONDS = 6 * 3600.0
+WIPE_SECONDS = 15.0
 
 
 def _nothing() -> None:
@@ -49,8 +51,10 @@ class Bus:
         self.dead_letters = DeadLetters(settings.kafka, service)
         self.consumers: dict[str, Consumer] = {}
         self._subscribers: dict[str, Any] = {}  # FastStream's
+        self._switchboard: dict[str, list[Topic]] = {}
         self._starting: asyncio.Task[None] | None = None
         self._forgetting: asyncio.Task[None] | None = None
+        self._wiping: asyncio.Task[None] | None = None
         self._logger = structlog.get_logger().bind(service=service)
 
     def subscribe(
@@ -71,6 +75,8 @@ class Bus:
         subscriber(consumer.handle)
         drain.subscriber = self._subscribers[group] = subscriber
         self.consumers[group] = consumer
+        if passing := [topic for topic in topics if topic.switchboard]:
+            self._switchboard[group] = passing
         return consumer
 
     async def start(self) -> None:
@@ -78,6 +84,8 @@ class Bus:
         if not self.settings.consumers or not self.consumers:
             return
         self._forgetting = asyncio.create_task(run_every(FORGET_SECONDS, self._forget, name="inbox"))
+        if self._switchboard:
+            self._wiping = asyncio.create_task(run_every(WIPE_SECONDS, self.wipe_handled, name="wiping"))
         self._starting = asyncio.create_task(self._start_until_up())
         await asyncio.wait([self._starting], timeout=WAIT_FOR_START)
 
@@ -97,9 +105,17 @@ class Bus:
         async with self.sessions() as session, session.begin():
             await forget_old(session)
 
+    async def wipe_handled(self) -> None:
+        """Delete from Kafka what came on the switchboard's way, up to what has been handled here.
+
+        Raises KafkaError.
+        """
+        for group, topics in self._switchboard.items():
+            await delete_handled(self.settings.kafka, group, topics)
+
     async def stop(self) -> None:
         """End the batches in hand (15 s at most) and leave. To be called before the database is closed."""
-        for task in (self._starting, self._forgetting):
+        for task in (self._starting, self._forgetting, self._wiping):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])

@@ -12,6 +12,7 @@ from shared.contracts.payloads.payload import Payload
 
 DAY_MS = 24 * 60 * 60 * 1000
 FACT_RETENTION_DAYS = 7
+DEAD_LETTER_DAYS = 30  # an unknown type waits there until the upgrade; inbox rows outlive it
 
 
 class Kind(Enum):
@@ -58,6 +59,7 @@ class Topic:
     when_sent: WhenSent = WhenSent.KEEP
     text: bool = False
     switchboard: bool = False
+    retention_days: int = FACT_RETENTION_DAYS  # of facts; states stay
 
     @property
     def mirrored(self) -> bool:
@@ -76,7 +78,7 @@ class Topic:
             if self.text:
                 config |= {"segment.ms": str(DAY_MS), "max.compaction.lag.ms": str(DAY_MS)}
         else:
-            config |= {"cleanup.policy": "delete", "retention.ms": str(FACT_RETENTION_DAYS * DAY_MS)}
+            config |= {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * DAY_MS)}
         if self.switchboard:
             config |= {"segment.ms": str(30 * 60 * 1000), "file.delete.delay.ms": "1000"}
         return config
@@ -90,7 +92,7 @@ def _facts(name: str, publisher: str, *payloads: type[Payload], cut: TimeCut) ->
 
 
 def _dead_letters(name: str, publisher: str) -> Topic:
-    return Topic(name, Kind.FACTS, (), publisher, partitions=1)
+    return Topic(name, Kind.FACTS, (), publisher, partitions=1, retention_days=DEAD_LETTER_DAYS)
 
 
 PROFILES = Topic("shared.forum.profiles.v1", Kind.STATE, (forum.ProfilePresented,), "forum", text=True)

@@ -134,7 +134,7 @@ class Crossing:
         await self.holds("outbox", 0)
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
+    async def listening(self) -> AsyncIterator[Bus]:
         """Identity's consumers, as a process that starts and stops."""
         bus = Bus(
             make_broker(self.settings.kafka, "identity"), self.board.sessions, "identity", self.settings
@@ -142,7 +142,7 @@ class Crossing:
         register(bus, self.board.switchboard)
         await bus.start()
         try:
-            yield
+            yield bus
         finally:
             await bus.stop()
 
@@ -320,13 +320,13 @@ async def test_what_was_handled_before_a_restart_leaves_after_it_once(
 async def test_what_was_handled_is_deleted_from_kafka(crossing: Crossing) -> None:
     somebody, topic = await crossing.board.joins(), ACTIVITY["forum"]
     forum = await crossing.board.alias(somebody, "forum")
-    async with crossing.listening():
+    async with crossing.listening() as bus:
         await crossing.enters(topic, forum, PostWritten())
         await crossing.holds("acts_held", 1)
         await eventually(lambda: runners.acts_are_handled(crossing.settings.kafka))
     await crossing.enters(topic, forum, PostWritten())
     assert not await runners.acts_are_handled(crossing.settings.kafka)
-    await runners.wipe_handled(crossing.settings.kafka)
+    await bus.wipe_handled()
     async with reading(crossing.settings.kafka) as reader:
         waiting = [record async for record in reader.records(topic.name)]
     assert [(record.partition, record.offset) for record in waiting] == [

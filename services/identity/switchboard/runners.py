@@ -12,15 +12,13 @@ from services.identity.switchboard import endings, engagement, erasure, journeys
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.releases import Sessions, in_batches
 from shared.bus.broker import make_admin, make_consumer
-from shared.bus.retention import delete_handled
-from shared.contracts.topics import ACTIVITY, NOTICES_REQUESTED, Topic
+from shared.contracts.topics import ACTIVITY, Topic
 from shared.due import run_every
 from shared.region import load_region
 from shared.settings import KafkaSettings
 
 NOTICES_LOOK_SECONDS = 0.25  # how late after its tick a release may begin
 LOOK_SECONDS = 1.0
-WIPE_SECONDS = 15.0
 DAY_SECONDS = 86_400.0
 
 
@@ -83,17 +81,8 @@ def runners(
         Runner("engagement.release", LOOK_SECONDS, released(partial(engagement.release, board=board))),
         Runner("endings", LOOK_SECONDS, released(partial(endings.say, board=board))),
         Runner("studies.settle", LOOK_SECONDS, settle),
-        Runner("switchboard.wipe", WIPE_SECONDS, partial(wipe_handled, kafka)),
         Runner("receipts.forget", DAY_SECONDS, forget_receipts),
     ]
-
-
-async def wipe_handled(kafka: KafkaSettings) -> None:
-    """Delete what came in from Kafka, up to what has been handled. Raises KafkaError."""
-    for source, topic in NOTICES_REQUESTED.items():
-        await delete_handled(kafka, notices_group(source), [topic])
-    for source, topic in ACTIVITY.items():
-        await delete_handled(kafka, activity_group(source), [topic])
 
 
 async def acts_are_handled(kafka: KafkaSettings) -> bool:
