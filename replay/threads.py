@@ -127,8 +127,8 @@ class Loading:
         return str(uuid5(self._run, ".".join(map(str, place))))
 
 
-async def load(url: str, invitation: str, threads: Sequence[Loaded]) -> None:
-    """Make a community, let forty members join it, and load the threads. Raises Refused, GoneAway."""
+async def load(url: str, invitation: str, threads: Sequence[Loaded], members: int = MEMBERS) -> None:
+    """Make a community, let so many members (at most forty) join it, and load. Raises Refused, GoneAway."""
     run_id = uuid4()
 
     def key(act: str) -> str:
@@ -136,11 +136,11 @@ async def load(url: str, invitation: str, threads: Sequence[Loaded]) -> None:
 
     with report.progress() as bars:
         async with Gateway(url, bars.console.print) as gateway:
-            joined = report.bar(bars, "Joining", MEMBERS)
+            joined = report.bar(bars, "Joining", members)
             texts = await read_texts(gateway)
             operator = await Person.join(gateway, texts, invitation)
             community = await operator.make_community(*COMMUNITY, key)
-            codes = await operator.invite("member", [community], MEMBERS, key("invite"))
+            codes = await operator.invite("member", [community], members, key("invite"))
 
             async def join(code: str, name: str) -> Person:
                 person = await Person.join(gateway, texts, code)

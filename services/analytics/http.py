@@ -120,6 +120,7 @@ async def approve_study(study_id: UUID, here: Here, session: Session, caller: Op
     """Approve a proposed study: acts of consenting members count from now on. A repeat changes nothing."""
     study = await studies.find(session, study_id, caller.alias, any_analysts=True)
     if study.approved_by != caller.alias:
+        study.refuse_approval(caller.alias, here.today)
         # The topic comes first: a row published into a topic that isn't there would hold up every other.
         await streams.make(here.settings.kafka, research_topic(study_id), here.settings.stream_replicas)
         study = await studies.approve(session, _decision(study_id, here, caller))

@@ -116,14 +116,18 @@ class Study(Base):
             ends_on=ends_on,
         )
 
-    def approve(self, by: UUID, *, at: datetime, today: date) -> None:
-        """Open it: acts count from now on. Raises ApprovedBySomebodyElse, WrongStatus, EndsInThePast."""
+    def refuse_approval(self, by: UUID, today: date) -> None:
+        """Raises ApprovedBySomebodyElse, WrongStatus, EndsInThePast."""
         if by == self.analyst:
             raise ApprovedBySomebodyElse()
         if self.status != "proposed":
             raise WrongStatus("It was approved before.")
         if self.ends_on < today:
             raise EndsInThePast("Its end has passed. Please propose it again.")
+
+    def approve(self, by: UUID, *, at: datetime, today: date) -> None:
+        """Open it: acts count from now on. Raises what `refuse_approval` raises."""
+        self.refuse_approval(by, today)
         self.status, self.approved_by = "open", by
         self.opened_at, self.opened_on = at, today
         self.version = hlc.next_version(None, at)
