@@ -14,6 +14,7 @@ from services.forum.settings import Settings
 from shared.settings import KafkaSettings, LimitSettings
 from tests.engines import Engines
 from tests.forum.people import Person, Place
+from tests.forum.records import Applying
 from tests.tokens import Issuer
 
 REGION_FILE = Path(__file__).parents[2] / "deploy" / "regions" / "north.toml"
@@ -84,3 +85,11 @@ async def bo(forum: Place) -> Person:
 @pytest.fixture
 async def kari(forum: Place) -> Person:
     return forum.consultant("Kari")
+
+
+@pytest.fixture
+async def applying(forum: Place) -> AsyncIterator[Applying]:
+    """Applies records to the forum's database as its consumer does."""
+    applying = Applying(forum)
+    yield applying
+    await applying.engine.dispose()

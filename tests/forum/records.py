@@ -1,12 +1,13 @@
 """Records as a region would publish them, for applying without Kafka."""
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.forum.due import DueWork
 from services.forum.ids import Home, Identity
+from services.forum.replicas.applying import Replicas
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import (
     Hide,
@@ -17,7 +18,11 @@ from shared.contracts.payloads.forum import (
     ThreadOpened,
 )
 from shared.contracts.topics import CATALOGUE
-from shared.hlc import HybridLogicalClock
+from shared.database.engine import make_engine, make_sessions
+from shared.hlc import HybridLogicalClock, version_at
+from tests.forum.people import Place
+
+SOUTH = "south"
 
 
 def received(payload: Any, origin: str | None, offset: int = 0) -> Received[Any]:
@@ -40,7 +45,7 @@ class Region:
         self.home = Home(self.name, HybridLogicalClock())
         self.author = self.home.profile()
 
-    def profile(self, name: str = "Sol", **changed: Any) -> ProfilePresented:
+    def profile(self, name: str | None = "Sol", **changed: Any) -> ProfilePresented:
         return ProfilePresented(
             **{
                 "id": self.author.id, "home": self.name, "version": self.home.clock.tick(),
@@ -78,10 +83,27 @@ class Region:
 
 def ahead(by: timedelta) -> int:
     """A version of a clock that is ahead."""
-    from shared.hlc import version_at
-
     return version_at(datetime.now(UTC) + by)
 
 
-def random_nonce() -> bytes:
-    return os.urandom(16)
+class Applying:
+    """Applies records as the consumer does, each call one transaction."""
+
+    def __init__(self, place: Place) -> None:
+        self.home = Home("north", HybridLogicalClock())
+        self.replicas = Replicas(self.home, [SOUTH])
+        self.engine = make_engine(place.settings.database_url.get_secret_value(), pool=2)
+        self.sessions = make_sessions(self.engine)
+
+    async def apply(self, *records: Any) -> None:
+        async with self.sessions() as session, session.begin():
+            await self.replicas.apply(session, list(records))
+
+    async def south(self, *payloads: Any) -> None:
+        await self.apply(*(received(payload, SOUTH) for payload in payloads))
+
+    async def erase(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).erase()
+
+    async def release_due(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()

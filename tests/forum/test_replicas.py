@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,45 +9,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.due import DueWork
-from services.forum.ids import Home
 from services.forum.models import Post
-from services.forum.replicas.applying import Replicas
 from shared.clock import stopped_at
-from shared.database.engine import make_engine, make_sessions
-from shared.hlc import HybridLogicalClock
+from shared.database.engine import make_engine
 from tests.engines import Engines
 from tests.forum.people import Person, Place
-from tests.forum.records import Region, ahead, received
-
-SOUTH = "south"
-
-
-class Applying:
-    """Applies records as the consumer does, each call one transaction."""
-
-    def __init__(self, place: Place) -> None:
-        self.home = Home("north", HybridLogicalClock())
-        self.replicas = Replicas(self.home, [SOUTH])
-        self.engine = make_engine(place.settings.database_url.get_secret_value(), pool=2)
-        self.sessions = make_sessions(self.engine)
-
-    async def apply(self, *records: Any) -> None:
-        async with self.sessions() as session, session.begin():
-            await self.replicas.apply(session, list(records))
-
-    async def south(self, *payloads: Any) -> None:
-        await self.apply(*(received(payload, SOUTH) for payload in payloads))
-
-    async def release_due(self) -> None:
-        await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()
-
-
-@pytest.fixture
-async def applying(forum: Place) -> AsyncIterator[Applying]:
-    applying = Applying(forum)
-    yield applying
-    await applying.engine.dispose()
+from tests.forum.records import SOUTH, Applying, Region, ahead, received
 
 
 async def test_another_regions_thread_reads_like_ones_own(

@@ -1,0 +1,40 @@
+"""Posts as HTML: enough to write kindly with, nothing that loads, runs or tells where a reader came from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.forum.rendering import render
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        ("a *b* **c** `d`", "<p>a <em>b</em> <strong>c</strong> <code>d</code></p>"),
+        ("one\ntwo", "<p>one<br>\ntwo</p>"),
+        ("# Loud", "<h3>Loud</h3>"),
+        ("> said", "<blockquote>\n<p>said</p>\n</blockquote>"),
+        ("3. three", '<ol start="3">\n<li>three</li>\n</ol>'),
+        (
+            "[here](https://example.org/?a=1&b=2)",
+            '<p><a href="https://example.org/?a=1&amp;b=2" rel="nofollow noreferrer noopener">here</a></p>',
+        ),
+        ("<b onclick=x>hi</b>", "<p>&lt;b onclick=x&gt;hi&lt;/b&gt;</p>"),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>"),
+    ],
+)
+def test_markdown_becomes_harmless_html(source: str, html: str) -> None:
+    assert render(source).strip() == html
+
+
+def test_a_picture_is_only_a_link() -> None:
+    html = render("![me](https://example.org/me.png)")
+    assert "<img" not in html
+    assert "noreferrer" in html
+
+
+@given(st.text(max_size=300))
+def test_nothing_that_loads_or_runs_comes_through(source: str) -> None:
+    html = render(source).lower()
+    for opening in ("<script", "<img", "<iframe", "<style", "<svg", "<form", "<object"):
+        assert opening not in html
