@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,6 +29,7 @@ from services.web.pages import (
     my_data,
     posts,
     profile,
+    receipt,
     recover,
     search,
     sign_in,
@@ -46,7 +46,7 @@ from shared.region import load_region
 
 MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
 PLACES = (
-    front, help_page, leave, join, sign_in, recover, forum, threads, posts, search, profile, cafes, for_you, me,
+    front, help_page, leave, join, sign_in, recover, receipt, forum, threads, posts, search, profile, cafes, for_you, me,
     my_data, invite, consultant_cafes, consultant_threads, api_docs,
 )  # fmt: skip
 
@@ -62,13 +62,13 @@ class CachedStatic(StaticFiles):
         return response
 
 
-def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
-    """The web client. `transport` replaces the network below the gateway's address (tests run apps in-process)."""
+def create_app(settings: Settings) -> Starlette:
+    """The web client. Raises OSError or ValidationError for an unusable region file."""
     region = load_region(settings.region_file)
     site = Site(
         settings=settings,
         region=region,
-        gateway=Gateway(settings, transport),
+        gateway=Gateway(settings),
         rendering=Rendering(region),
         cookie=SessionCookie(settings.secret.get_secret_value(), over_https=settings.over_https),
     )

@@ -96,13 +96,12 @@ class TokenTable:
 class Gateway:
     """All services, through the gateway's inner listener."""
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._credentials = ClientCredentials(settings)
         self._tokens = TokenTable(settings.tokens_kept)
         self._http = httpx.AsyncClient(
             base_url=settings.gateway_url,
             timeout=settings.request_timeout,
-            transport=transport,
             trust_env=False,  # the services are next door; a proxy of the environment must not see tokens
         )
 

@@ -27,7 +27,7 @@ EVERYBODY = frozenset({"member", "consultant", "provider", "analyst", "operator"
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 NEVER_SHOWN_AGAIN = frozenset(
-    {FORM_TOKEN, "passphrase", "new_passphrase", "invitation", "recovery_code", "code"}
+    {FORM_TOKEN, "passphrase", "new_passphrase", "invitation", "recovery_code", "receipt", "code"}
 )
 WRITTEN = frozenset({"body", "title", "reason", "name", "q"})  # fields a person typed: shown again to be kept
 

@@ -45,8 +45,15 @@ def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) ->
     browser.press("Slett alt", sure="yes", passphrase=PASSPHRASE)
     assert "Kvitteringskoden din" in browser.page.text
     assert "storage" in browser.answer.headers["clear-site-data"]
+    code = browser.page.text.split("vises bare nå: ")[1].split()[0]
     browser.open("/me")
     assert browser.path == "/sign-in"
+    browser.open("/receipt")
+    browser.press("Se etter", receipt=code)
+    assert "Forumet: " in browser.page.text
+    assert code not in browser.answer.text
+    browser.press("Se etter", receipt="AAAA-BBBB-CCCC-DDDD")
+    assert "Det finnes ingen sletting med denne koden" in browser.page.text
 
 
 @pytest.mark.parametrize("role", ["consultant", "provider"])

@@ -62,7 +62,7 @@ def _token(held: Held) -> str:
     return SessionCookie(SECRET, over_https=False).form_token(held)
 
 
-PUBLIC = ("/", "/help", "/join", "/sign-in", "/recover", "/leave", "/api/docs", "/nowhere")
+PUBLIC = ("/", "/help", "/join", "/sign-in", "/recover", "/receipt", "/leave", "/api/docs", "/nowhere")
 
 
 @pytest.mark.parametrize("path", PUBLIC)

@@ -1,0 +1,5 @@
+"""The command."""
+
+from deploy.screenshots.take import command
+
+command()
