@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from deploy.operators import Operator
-from deploy.operators import Refused as NotYet
+from deploy.operators import Refused as RefusedOperator
 from replay.gateway import Gateway, Refused
 from replay.people import Person, read_texts
 from shared import clock
@@ -33,7 +33,7 @@ class Example:
 async def filled(gateway: Gateway, operator: Operator, language: str) -> Example:
     """Everything made anew; names that are taken by an earlier run get a number."""
     told = EXAMPLE[language]
-    community = operator.add_community(f"{told['community']} {uuid4().hex[:3]}", told["area"])
+    community = _community(operator, told["community"], told["area"])
     consent = await read_texts(gateway)
 
     async def joined(role: str, *names: str) -> Person:
@@ -54,12 +54,19 @@ async def filled(gateway: Gateway, operator: Operator, language: str) -> Example
     return Example(consultant, members[0], await _invitation(operator, "member", community), first, cafe)
 
 
+def _community(operator: Operator, name: str, area: str) -> str:
+    try:
+        return operator.add_community(name, area)
+    except RefusedOperator:  # an earlier run made it
+        return operator.add_community(f"{name} {uuid4().hex[:3]}", area)
+
+
 async def _invitation(operator: Operator, role: str, community: str) -> str:
     """A code. Identity hears of a new community over the bus, so the first may take a moment."""
     for _ in range(KNOWN_TRIES):
         try:
             return operator.invite(role, [community])[0]
-        except NotYet:
+        except RefusedOperator:
             await asyncio.sleep(0.25)
     return operator.invite(role, [community])[0]
 

@@ -18,34 +18,31 @@ LANGUAGES = ("en", "nb")
 SHOWN = ("front", "first-page", "forum", "thread", "cafe", "help")
 
 
-def pages(example: Example) -> dict[str, str]:
-    """The paths by name: what a member sees."""
-    return {
-        "first-page": "/",
-        "forum": "/forum",
-        "write": "/forum/write",
-        "name": "/forum/name",
-        "thread": f"/forum/threads/{example.thread}",
-        "search": "/forum/search",
-        "cafes": "/cafes",
-        "cafe": f"/cafes/{example.cafe}",
-        "for-you": "/for-you",
-        "me": "/me",
-        "research": "/me/research",
-        "data": "/me/data",
-        "erase": "/me/erase",
-        "help": "/help",
-    }
-
-
-def staff_pages(example: Example) -> dict[str, str]:
-    """What a peer consultant sees beside it."""
-    return {
-        "unanswered": "/forum/unanswered",
-        "plan": "/cafes/plan",
-        "cafe-staff": f"/cafes/{example.cafe}",
-        "invite": "/invite",
-    }
+# Paths by name; the braces are filled from the example.
+STRANGERS = {"front": "/", "sign-in": "/sign-in", "join": "/join", "api": "/api/docs"}
+MEMBERS = {
+    "first-page": "/",
+    "forum": "/forum",
+    "write": "/forum/write",
+    "name": "/forum/name",
+    "thread": "/forum/threads/{thread}",
+    "search": "/forum/search",
+    "cafes": "/cafes",
+    "cafe": "/cafes/{cafe}",
+    "for-you": "/for-you",
+    "me": "/me",
+    "research": "/me/research",
+    "data": "/me/data",
+    "erase": "/me/erase",
+    "help": "/help",
+}
+CONSULTANTS = {
+    "unanswered": "/forum/unanswered",
+    "plan": "/cafes/plan",
+    "cafe-staff": "/cafes/{cafe}",
+    "invite": "/invite",
+}
+AFTER_FORMS = {"agree", "way-in", "cards"}
 
 
 class Photographer:
@@ -63,12 +60,12 @@ class Photographer:
         self._suffix = f"{width}-{language}{'-dark' if dark else ''}.png"
         self._browser.ask("Storage.clearCookies")
         self._browser.look(language, width, dark=dark)
-        self._take({"front": "/", "sign-in": "/sign-in", "join": "/join"})
+        self._take(STRANGERS, example)
         self._join(example)
         self._sign_in(example.member)
-        self._take(pages(example))
+        self._take(MEMBERS, example)
         self._sign_in(example.consultant)
-        self._take(staff_pages(example))
+        self._take(CONSULTANTS, example)
         if "cards" in self._wanted:
             self._browser.open(f"{self._url}/invite")
             self._browser.send_form("/invite", count="2")
@@ -88,10 +85,10 @@ class Photographer:
         self._browser.open(f"{self._url}/sign-in")
         self._browser.send_form("/sign-in", sign_in_name=person.sign_in_name, passphrase=person.passphrase)
 
-    def _take(self, paths: dict[str, str]) -> None:
+    def _take(self, paths: dict[str, str], example: Example) -> None:
         for name, path in paths.items():
             if name in self._wanted:
-                self._browser.open(self._url + path)
+                self._browser.open(self._url + path.format(thread=example.thread, cafe=example.cafe))
                 self._keep(name)
 
     def _keep(self, name: str) -> None:
@@ -124,16 +121,7 @@ def command() -> None:
         dark: Annotated[bool, typer.Option(help="As on a dark screen.")] = False,
     ) -> None:
         """Pictures of the pages at two widths in both languages."""
-        everything = {
-            *pages(_NOTHING),
-            *staff_pages(_NOTHING),
-            "front",
-            "sign-in",
-            "join",
-            "agree",
-            "way-in",
-            "cards",
-        }
+        everything = {*STRANGERS, *MEMBERS, *CONSULTANTS, *AFTER_FORMS}
         wanted = frozenset(everything if page and "all" in page else page or SHOWN)
         try:
             url = str(json.loads((data / "engines.json").read_text())["gateway"])
@@ -148,6 +136,3 @@ def command() -> None:
             raise typer.Exit(1)
 
     typer.run(run)
-
-
-_NOTHING = Example(None, None, "", "", "")  # type: ignore[arg-type]  # only to name the pages

@@ -114,3 +114,18 @@ def test_a_member_has_none_of_the_consultants_pages(people: People) -> None:
     for path in ("/forum/unanswered", "/cafes/plan", "/invite"):
         member.open(path)
         assert member.answer.status_code == 403, path
+
+
+def test_the_page_of_all_apis_shows_every_service(people: People) -> None:
+    browser = people.stranger()
+    browser.open("/api/docs")
+    for path in (
+        "/api/identity/members",
+        "/api/forum/threads",
+        "/api/events/gatherings",
+        "/api/notifications/",
+        "/api/analytics/studies",
+    ):
+        assert path in browser.page.text
+    assert "can’t be reached" not in browser.page.text
+    assert browser.page.text.count("OpenAPI 3.1") == 5
