@@ -1,0 +1,1 @@
+"""The services. Each owns its tables and imports no other."""

@@ -25,7 +25,7 @@ COLUMNS = """
 async def columns(engines: Engines, service: str) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(engines.plain(await engines.database(service)))
     try:
-        rows = await connection.fetch(COLUMNS)
+        rows: list[asyncpg.Record] = await connection.fetch(COLUMNS)
     finally:
         await connection.close()
     assert len(rows) > 10
