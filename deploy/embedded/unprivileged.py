@@ -1,6 +1,6 @@
-"""How PostgreSQL is started when we are root, as which it refuses to run.
+"""How PostgreSQL is started when we are root, as which it refuses to run, or a user whom the system has no name for.
 
-First choice: a user namespace in which root is seen as uid 1000; no file changes its owner, and it works in a folder
+First choice: a user namespace in which we are seen as an ordinary user; no file changes its owner, and it works in a folder
 that only root may enter. Where user namespaces are forbidden: an unprivileged uid, with copies of the binaries and its
 data under a folder that uid can reach. No parent folder's permissions are ever changed.
 """
@@ -8,6 +8,7 @@ data under a folder that uid can reach. No parent folder's permissions are ever 
 import functools
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from deploy.embedded.errors import EngineFailed
 
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+ORDINARY_UIDS = (1000, 65534)  # tried first: somebody whom most systems know
 UNPRIVILEGED_UID = 65534  # "nobody": exists everywhere, owns nothing
 REACHABLE = Path("/var/lib/peercafe")  # only in the fallback
 
@@ -52,20 +53,41 @@ class Way:
         return output
 
 
+def namespace() -> tuple[str, ...]:
+    """What to put before a command so that it sees us as an ordinary user; initdb wants one with a name."""
+    known = {entry.pw_uid for entry in pwd.getpwall()} - {0}
+    uid = next((uid for uid in (*ORDINARY_UIDS, *sorted(known)) if uid in known), ORDINARY_UIDS[0])
+    return ("unshare", "--user", f"--map-user={uid}", f"--map-group={uid}", "--")
+
+
 @functools.cache
 def namespaces_work() -> bool:
     """Whether this machine lets us make a user namespace."""
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*namespace(), "true"], capture_output=True, check=False).returncode == 0
+
+
+def has_a_name() -> bool:
+    """Whether the system knows the user that we are."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
 
 
 def way_to_run(binaries: Path, data: Path) -> Way:
     """How to run the programs in `binaries` on `data` as the user that we are."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and has_a_name():
         return Way((), None, binaries, data)
     if namespaces_work():
-        return Way(NAMESPACE, None, binaries, data)
+        return Way(namespace(), None, binaries, data)
+    if os.geteuid() != 0:
+        raise EngineFailed(
+            f"PostgreSQL does not start for user {os.geteuid()}, whom this system has no name for; "
+            "start Peercafe as a user with an entry in /etc/passwd."
+        )
     return _as_nobody(binaries, data)
 
 
