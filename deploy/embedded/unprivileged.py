@@ -81,6 +81,8 @@ def way_to_run(binaries: Path, data: Path) -> Way:
     """How to run the programs in `binaries` on `data` as the user that we are."""
     if os.geteuid() != 0 and has_a_name():
         return Way((), None, binaries, data)
+    if os.geteuid() == 0 and _elsewhere(data).exists():
+        return _as_nobody(binaries, data)  # the data stays where an earlier start had to put it
     if namespaces_work():
         return Way(namespace(), None, binaries, data)
     if os.geteuid() != 0:
@@ -89,6 +91,11 @@ def way_to_run(binaries: Path, data: Path) -> Way:
             "start Peercafe as a user with an entry in /etc/passwd."
         )
     return _as_nobody(binaries, data)
+
+
+def _elsewhere(data: Path) -> Path:
+    """The file in the data folder that names where the data is instead."""
+    return data.with_name(f"{data.name}.location")
 
 
 def _as_nobody(binaries: Path, data: Path) -> Way:
@@ -111,5 +118,5 @@ def _as_nobody(binaries: Path, data: Path) -> Way:
             f"start Peercafe as an ordinary user ({error.strerror or error})."
         ) from error
     data.parent.mkdir(parents=True, exist_ok=True)
-    (data.parent / f"{data.name}.location").write_text(f"{home}\n")
+    _elsewhere(data).write_text(f"{home}\n")
     return Way((), UNPRIVILEGED_UID, copies / binaries.relative_to(package.parent), home / data.name)
