@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlsplit
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from deploy.gateway.requests import header
 from shared.api.problems import problem_response
 from shared.region import RegionFacts
 
-NEUTRAL_PAGE = "https://www.wikipedia.org/"
 HELP = "/help"
+LEAVE = "/leave"
+CLEAR_ALL = {"Clear-Site-Data": '"cache", "cookies", "storage"'}
 
 STYLE = (
     "body{font:18px/1.6 system-ui,sans-serif;max-width:34em;margin:0 auto;padding:1.5em;background:#fbf8f3;"
@@ -45,6 +46,13 @@ WORDS = {
         "leave": "Forlat siden raskt",
     },
 }
+# As web's own: a page that could be anybody's.
+NEUTRAL = (
+    '<!doctype html><html lang="nb"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    f"<title>Vafler</title><style>{STYLE}</style><main><h1>Vafler</h1><p>3 egg, 1 dl sukker, 4 dl melk, 4 dl mel, "
+    "1 ts kardemomme, 100 g smeltet smør.</p><p>Visp egg og sukker. Rør inn resten, smøret til slutt. La røren "
+    "hvile en halv time, og stek vaflene gylne.</p></main></html>"
+)
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
@@ -74,20 +82,16 @@ class Fallback:
         method, path = scope["method"], scope["path"]
         if path == HELP and method in ("GET", "HEAD"):
             return HTMLResponse(self._help, headers=SECURITY)
-        if path == "/leave" and method == "POST":
+        if path == LEAVE and method == "POST":
             if not from_here(scope):
                 return problem_response(403, "not-from-here", "This form was not sent from our own page.")
-            return leave_quickly()
+            return HTMLResponse(NEUTRAL, headers={**SECURITY, **CLEAR_ALL})
+        if path == LEAVE and method in ("GET", "HEAD"):  # where a script leads
+            return HTMLResponse(NEUTRAL, headers=SECURITY)
         if wants_a_page(scope):
             return HTMLResponse(self._away, 503, headers={**SECURITY, "Retry-After": "5"})
         title = "This doesn't work just now. Nothing was lost; please try again in a moment."
         return problem_response(503, "not-now", title, headers={"Retry-After": "5"})
-
-
-def leave_quickly() -> Response:
-    """Forget everything in this browser and go to a page that could be anybody's."""
-    headers = {"Clear-Site-Data": '"cache", "cookies", "storage"', "Cache-Control": "no-store"}
-    return RedirectResponse(NEUTRAL_PAGE, 303, headers=headers)
 
 
 def from_here(scope: Scope) -> bool:

@@ -15,6 +15,7 @@ ENTERING = frozenset(  # joining and sign-in together
         ("POST", "/api/identity/recoveries"),
         ("POST", "/api/identity/invitations/look"),
         ("POST", "/join"),
+        ("POST", "/join/finish"),
         ("POST", "/sign-in"),
         ("POST", "/recover"),
     }
