@@ -34,8 +34,8 @@ setup: .venv/locked-run
 setup-dev: .venv/locked-dev
 
 # The environment is made anew from the lock, and only when the lock has changed.
-.venv/locked-run: requirements/run.txt pyproject.toml deploy/setup.sh
+.venv/locked-run: requirements/run.txt
 	@sh deploy/setup.sh run
 
-.venv/locked-dev: requirements/dev.txt requirements/run.txt pyproject.toml deploy/setup.sh
+.venv/locked-dev: requirements/dev.txt requirements/run.txt
 	@sh deploy/setup.sh dev

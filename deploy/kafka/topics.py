@@ -71,6 +71,7 @@ async def _apply(admin: AIOKafkaAdminClient, topics: list[Topic], replication: i
             if code not in (0, ALREADY_THERE):
                 raise for_code(code)(f"topic {name} can't be made")
         applied.made = [topic.name for topic in missing]
+        await _until_led(admin, missing)
     narrow = [topic for topic in topics if 0 < there.get(topic.name, topic.partitions) < topic.partitions]
     if narrow:
         await admin.create_partitions({topic.name: NewPartitions(topic.partitions) for topic in narrow})
@@ -81,6 +82,16 @@ async def _apply(admin: AIOKafkaAdminClient, topics: list[Topic], replication: i
         await admin.alter_configs([_resource(topic, with_values=True) for topic in different])
         applied.configured = [topic.name for topic in different]
     return applied
+
+
+async def _until_led(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
+    """A topic just made answers once each of its partitions has a leader."""
+    names = [topic.name for topic in topics]
+    while any(
+        found["error_code"] or any(partition["leader"] < 0 for partition in found["partitions"])
+        for found in await admin.describe_topics(names)
+    ):
+        await asyncio.sleep(0.05)
 
 
 def _resource(topic: Topic, *, with_values: bool) -> ConfigResource:

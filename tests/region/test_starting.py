@@ -42,10 +42,6 @@ def test_a_start_after_kill_9_ends_the_left_overs_and_only_those(a_region: ARegi
         assert "Ended what an earlier start left over" in region.said
         assert not any(psutil.pid_exists(pid) for pid in left.values())
         assert stranger.poll() is None
-
-        region.kill_everything()
-        assert region.processes() == []
-        region.start()
         assert httpx.get(f"{region.url}/api/identity/health/ready").status_code == 200
     finally:
         stranger.kill()
