@@ -29,10 +29,12 @@ def running_region(data: Path) -> dict[str, Any]:
 @contextmanager
 def kafka_answers(bootstrap: str) -> Iterator[None]:
     """One sentence instead of a trace when Kafka can't be reached."""
-    from aiokafka.errors import KafkaError
+    from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         yield
+    except UnknownTopicOrPartitionError:
+        fail(f"Kafka at {bootstrap} has no stream of that name; a study has one from its approval on.")
     except (KafkaError, OSError):
         fail(f"Kafka at {bootstrap} doesn't answer.")

@@ -87,7 +87,7 @@ async def _apply(admin: AIOKafkaAdminClient, topics: list[Topic], replication: i
 async def _until_led(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
     """A topic just made answers once each of its partitions has a leader."""
     names = [topic.name for topic in topics]
-    while any(
+    while any(  # noqa: ASYNC110  Kafka tells nobody when it is done
         found["error_code"] or any(partition["leader"] < 0 for partition in found["partitions"])
         for found in await admin.describe_topics(names)
     ):

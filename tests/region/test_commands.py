@@ -1,0 +1,92 @@
+"""What an operator types."""
+
+import itertools
+import json
+import subprocess
+import sys
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from deploy.embedded.secrets import SERVICES
+from tests.region.running import ROOT, RunningRegion
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def peercafe(region: RunningRegion, *words: str, status: int = 0) -> str:
+    """What the command prints, on either stream."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", *words, "--data", str(region.data)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return (done.stdout + done.stderr).strip()
+
+
+def test_an_operator_makes_a_community_and_invites_people_to_it(region: RunningRegion) -> None:
+    name = f"Prøvevik {uuid4().hex[:6]}"
+    community = UUID(peercafe(region, "community", "add", name, "--area", "Prøvevik sentrum"))
+    codes = peercafe(region, "invite", "--role", "member", "--community", name, "--count", "3").splitlines()
+    assert len(set(codes)) == 3
+    looked = httpx.post(f"{region.url}/api/identity/invitations/look", json={"invitation": codes[0]}).json()
+    assert looked["role"] == "member"
+    assert looked["communities"] == [{"id": str(community), "name": name}]
+
+
+def test_an_operator_from_elsewhere_comes_with_an_invitation(region: RunningRegion) -> None:
+    code = peercafe(region, "invite", "--role", "operator")
+    again = peercafe(region, "invite", "--role", "analyst", "--gateway", region.url, "--invitation", code)
+    assert (
+        httpx.post(f"{region.url}/api/identity/invitations/look", json={"invitation": again}).json()["role"]
+        == "analyst"
+    )
+    refused = peercafe(
+        region, "invite", "--role", "analyst", "--gateway", region.url, "--invitation", code, status=1
+    )
+    assert len(refused.splitlines()) == 1
+
+
+def test_mistakes_are_one_sentence(region: RunningRegion) -> None:
+    assert "Nowhere" in peercafe(region, "invite", "--role", "member", "--community", "Nowhere", status=1)
+    for words in (["study", "add", str(uuid4())], ["study", "close", str(uuid4())], ["stream", "nonsense"]):
+        assert len(peercafe(region, *words, status=1).splitlines()) == 1
+    assert "no stream" in peercafe(region, "stream", str(uuid4()), status=1)
+
+
+def test_topics_are_as_the_catalogue_says_and_no_letter_is_dead(region: RunningRegion) -> None:
+    assert peercafe(region, "topics", "apply") == "made 0, widened 0, configured 0"
+    assert peercafe(region, "dlq", "list") == "No dead letters."
+    assert peercafe(region, "dlq", "replay", "forum") == ""
+    for line in peercafe(region, "stream", "summary").splitlines():
+        assert json.loads(line)["specversion"] == "1.0"
+
+
+def test_secrets_and_addresses_are_readable_by_the_owner_only(region: RunningRegion) -> None:
+    folder = region.data / "secrets"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for path in [*folder.iterdir(), region.data / "engines.json"]:
+        assert path.stat().st_mode & 0o777 == 0o600, path.name
+
+
+async def test_no_service_can_enter_another_ones_database(region: RunningRegion) -> None:
+    dsns = region.engines["postgres"]
+    for mine, other in itertools.permutations(SERVICES, 2):
+        credentials, place = dsns[mine].rpartition("@")[0], dsns[other].rpartition("@")[2]
+        with pytest.raises((asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)):
+            await asyncpg.connect(f"{credentials}@{place}")
+    connection = await asyncpg.connect(dsns["forum"])
+    try:
+        assert await connection.fetchval("SHOW transaction_timeout") == "5s"
+        assert await connection.fetchval(
+            "SELECT datcollate || datlocale FROM pg_database WHERE datname = 'forum'"
+        )
+        assert not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    finally:
+        await connection.close()
