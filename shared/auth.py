@@ -96,7 +96,7 @@ class TokenVerifier:
         try:
             payload = jws.deserialize_compact(token, key, registry=self._registry).payload
             body = json.loads(payload)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, RecursionError) as error:
             raise TokenRefused("signature") from error
         return self._claims(body)
 
@@ -129,7 +129,7 @@ class TokenVerifier:
         issued, expires, role = body.get("iat"), body.get("exp"), body.get("role")
         if not isinstance(issued, int) or not isinstance(expires, int) or issued > now + LEEWAY_SECONDS:
             raise TokenRefused("times")
-        if role not in ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             raise TokenRefused("role")
         name = body.get("name")
         try:
@@ -149,7 +149,7 @@ def _header_of(token: str) -> dict[str, Any]:
     first = token.split(".", 1)[0]
     try:
         header = json.loads(urlsafe_b64decode(first + "=" * (-len(first) % 4)))
-    except (ValueError, Base64Error) as error:
+    except (ValueError, Base64Error, RecursionError) as error:  # four thousand bytes nest a thousand deep
         raise TokenRefused("header") from error
     if not isinstance(header, dict):
         raise TokenRefused("header")

@@ -14,6 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+MOST_FIELDS = 20  # named in one refusal: a body of five thousand unknown keys is not answered with as many sentences
+LONGEST_FIELD = 100
 _log = structlog.get_logger()
 
 
@@ -86,7 +88,7 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     fields = [
         {
-            "field": ".".join(str(part) for part in item["loc"][1:]),
+            "field": ".".join(str(part) for part in item["loc"][1:])[:LONGEST_FIELD],
             "problem": item["type"],
             "message": item["msg"],
         }
@@ -99,14 +101,14 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
             "text-not-allowed",
             "This text has characters that can't be shown.",
             special["message"],
-            fields=fields,
+            fields=fields[:MOST_FIELDS],
         )
     malformed = any(field["problem"] == "json_invalid" for field in fields)
     return problem_response(
         400 if malformed else 422,
         "invalid",
         "Something in this can't be read." if malformed else "Please look at the fields named here.",
-        fields=fields,
+        fields=fields[:MOST_FIELDS],
     )
 
 
@@ -142,7 +144,12 @@ def _where(error: BaseException) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Every error of `app` becomes problem details, in its OpenAPI too. To be called before routers are included."""
+    """Every error of `app` becomes problem details, in its OpenAPI too. To be called before routers are included.
+
+    An address with a slash too many is an error as well: Starlette's redirect is made from the Host header, which
+    would send a person, or a cache, to whatever host a stranger wrote there.
+    """
+    app.router.redirect_slashes = False
     schema = {"schema": ProblemDetails.model_json_schema()}
     app.router.responses = {
         "4XX": {"description": "What is wrong, and what helps.", "content": {MEDIA_TYPE: schema}}
