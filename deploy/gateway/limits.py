@@ -15,7 +15,9 @@ ENTERING = frozenset(  # joining and sign-in together
         ("POST", "/api/identity/recoveries"),
         ("POST", "/api/identity/invitations/look"),
         ("POST", "/join"),
+        ("POST", "/join/agree"),
         ("POST", "/join/finish"),
+        ("POST", "/receipt"),
         ("POST", "/sign-in"),
         ("POST", "/recover"),
     }

@@ -1,5 +1,6 @@
 """Limits per alias: token buckets in Redis under a keyed hash, so that a copy of Redis names nobody."""
 
+import math
 from uuid import UUID
 
 import structlog
@@ -13,7 +14,8 @@ from shared.settings import LimitSettings
 
 _log = structlog.get_logger()
 
-# KEYS[1] bucket; ARGV rate/s, burst, now (s). Answers 0 if taken, else the milliseconds until the next token.
+SLOW_STEP = 60  # seconds
+# KEYS[1] bucket; ARGV rate/s, burst, now (s), life (ms). Answers 0 if taken, else the seconds from `now` until a token.
 TAKE = """
 local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local rate, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -21,9 +23,9 @@ local tokens = tonumber(bucket[1]) or burst
 local passed = math.max(0, now - (tonumber(bucket[2]) or now))
 tokens = math.min(burst, tokens + passed * rate)
 local wait = 0
-if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / rate * 1000) end
+if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / rate) end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(now))
-redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return wait
 """
 
@@ -45,10 +47,18 @@ class Limiter:
     async def take(self, name: str, alias: UUID, limit: LimitSettings) -> None:
         """Raises TooMany with Retry-After in whole seconds."""
         key = f"{self._prefix}limit:{keyed_hash(self._secret, 'limit', name, alias.bytes).hex()[:32]}"
+        exact = clock.now().timestamp()
+        # A bucket that lives for minutes knows its time to the minute only: two services' buckets, filled by one
+        # person at one moment, would otherwise join that person's aliases in a copy of Redis.
+        step = 1 if limit.rate >= 1 else SLOW_STEP
+        now = int(exact // step * step)
+        full_again = now + int(limit.burst / limit.rate) + 2 * step
+        life = round((full_again - exact) * 1000)  # it ends on a step, too
         try:
-            wait = await self._take(keys=[key], args=[limit.rate, limit.burst, clock.now().timestamp()])
+            wait = await self._take(keys=[key], args=[limit.rate, limit.burst, now, life])
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("limits_unavailable", error=type(error).__name__)
             return
         if int(wait) > 0:
-            raise TooMany(headers={"Retry-After": str(-(-int(wait) // 1000))})
+            soonest = max(now + int(wait), now + step) - exact
+            raise TooMany(headers={"Retry-After": str(max(1, math.ceil(soonest)))})
