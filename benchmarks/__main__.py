@@ -10,7 +10,7 @@ from benchmarks.lines import Result
 from benchmarks.report import write
 from tests.engines import Engines, running_engines
 
-PARTS = ("relaying",)
+PARTS = ("writing", "reading", "relaying")
 
 
 async def measure(engines: Engines, parts: list[str], console: Console) -> list[Result]:

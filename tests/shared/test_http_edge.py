@@ -185,7 +185,7 @@ async def test_a_person_over_the_limit_is_told_when_to_go_on_and_others_are_not_
 
 
 async def test_a_bucket_that_stays_for_minutes_knows_its_time_to_the_minute_only(service: Service) -> None:
-    service.limit = LimitSettings(rate=0.05, burst=2)
+    service.limit = LimitSettings(rate=0.05, burst=3)
     before = {key async for key in service.redis.scan_iter("notes:*")}
     await service.post("timed", alias=uuid4(), key=new_key())
     [key] = {key async for key in service.redis.scan_iter("notes:*")} - before

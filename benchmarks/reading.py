@@ -1,0 +1,81 @@
+"""The thread page and the thread list against one raw query of the same rows."""
+
+import json
+from uuid import uuid4
+
+import asyncpg
+
+from benchmarks import load
+from benchmarks.forum_alone import ForumAlone, caught_up, forum_alone
+from benchmarks.lines import Line, Result, interleaved
+from benchmarks.writing import spread
+from tests.engines import Engines
+
+PEER = "one raw asyncpg query of the same rows"
+READS, POSTS, THREADS = 3_000, 20, 60
+
+PAGE = Line("thread page of 20 posts (profiles, reactions, unread)", PEER, 0.30, 0.45)
+LIST = Line("thread list of 30", PEER, 0.35, 0.50)
+
+RAW_PAGE = """SELECT p.id, p.body_html, p.written, p.edited, q.name, q.mark, q.role,
+        (SELECT count(*) FROM reactions r WHERE r.post_id = p.id AND NOT r.erased) AS reactions
+    FROM posts p JOIN profiles q ON q.id = p.author_id WHERE p.thread_id = $1 ORDER BY p.written, p.id LIMIT 20"""
+RAW_LIST = """SELECT t.id, t.title, t.wish, a.replies, a.last_written, q.name, q.mark, q.role
+    FROM thread_activity a JOIN threads t ON t.id = a.thread_id JOIN profiles q ON q.id = t.author_id
+    ORDER BY a.last_written DESC, a.thread_id DESC LIMIT 30"""
+
+
+async def fill(alone: ForumAlone) -> None:
+    """Twenty posts in each of a few threads, some with reactions."""
+    headers = alone.headers
+    some = alone.threads[:10]
+    replies = [
+        load.request(
+            "POST",
+            f"/threads/{thread}/posts",
+            headers | {"Idempotency-Key": uuid4().hex},
+            json.dumps({"body": f"Reply {number} about *small* things. " * 8}).encode(),
+        )
+        for number in range(POSTS - 1)
+        for thread in some
+    ]
+    await load.run(alone.port, replies, expected=201)
+    await caught_up(alone)
+
+
+async def measure(engines: Engines) -> list[Result]:
+    """The lines of reading."""
+    async with (
+        forum_alone(engines, threads=THREADS) as alone,
+        asyncpg.create_pool(alone.dsn, min_size=load.CONNECTIONS, max_size=load.CONNECTIONS) as pool,
+    ):
+        await fill(alone)
+        some = alone.threads[:10]
+
+        async def pages() -> float:
+            headers = alone.headers
+            paths = [f"/threads/{some[n % 10]}?limit=20" for n in range(READS)]
+            done = await load.run(alone.port, [load.request("GET", p, headers) for p in paths], expected=200)
+            latencies["thread page"] = done.latencies
+            return done.rate
+
+        async def lists() -> float:
+            asked = [load.request("GET", "/threads?limit=30", alone.headers)] * READS
+            done = await load.run(alone.port, asked, expected=200)
+            latencies["thread list"] = done.latencies
+            return done.rate
+
+        async def raw_page(number: int) -> None:
+            rows = await pool.fetch(RAW_PAGE, some[number % 10])
+            assert len(rows) == POSTS
+
+        async def raw_list(_number: int) -> None:
+            assert len(await pool.fetch(RAW_LIST)) == 30
+
+        latencies: dict[str, list[float]] = {}
+        for warm in (pages, lists):
+            await warm()
+        page = await interleaved(PAGE, pages, lambda: spread(READS, raw_page))
+        listing = await interleaved(LIST, lists, lambda: spread(READS, raw_list))
+        page.latencies = latencies
+        return [page, listing]
