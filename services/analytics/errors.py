@@ -12,12 +12,6 @@ class NotPublished(NotFound):
     title = "Nothing has been published of this study yet. That happens once, after it is closed."
 
 
-class NotYourStudy(Problem):
-    status = 403
-    type = "not-your-study"
-    title = "The rows and figures of a study are for its own analyst only."
-
-
 class ApprovedBySomebodyElse(Problem):
     status = 403
     type = "approved-by-somebody-else"

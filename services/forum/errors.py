@@ -4,7 +4,7 @@ Problem
  ├ NotFound ─ ThreadNotFound, PostNotFound, ProfileNotFound, NoProfileYet
  ├ ProfileNeeded, AccountClosed
  ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
- ├ ThreadRemoved, ThreadHidden, PostRemoved, PostHidden, NotYours, OwnPost
+ ├ ThreadRemoved, ThreadHidden, PostRemoved, PostHidden, OwnPost
  └ PostTooLong
 """
 
@@ -95,12 +95,6 @@ class PostHidden(Problem):
     status = 409
     type = "post-hidden"
     title = "A peer consultant has hidden this post."
-
-
-class NotYours(Problem):
-    status = 403
-    type = "not-yours"
-    title = "Only the writer can do this."
 
 
 class OwnPost(Problem):

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, DateTime, SmallInteger, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from services.forum.errors import AccountClosed, NotYours, PostRemoved, ProfileNeeded
+from services.forum.errors import AccountClosed, PostNotFound, PostRemoved, ProfileNeeded
 from services.forum.ids import Home, Identity
 from services.forum.rendering import render
 from shared.contracts.payloads.forum import (
@@ -64,9 +64,9 @@ class Authored(Replicated):
     author_nonce: Mapped[bytes]
 
     def require_author(self, profile_id: UUID) -> None:
-        """Raises NotYours."""
+        """Raises PostNotFound: what is somebody else's answers like what doesn't exist."""
         if self.author_id != profile_id:
-            raise NotYours()
+            raise PostNotFound()
 
 
 class Profile(Replicated, Base):

@@ -50,7 +50,7 @@ async def test_only_its_own_analyst_reads_a_studys_figures(analytics: Analytics)
     study = await analytics.open_study([uuid4()])
     for path in ("research", "rows", "journeys"):
         other = await analytics.call("GET", f"/studies/{study}/{path}", role="analyst", alias=uuid4())
-        assert (other.status_code, other.json()["type"]) == (403, "/problems/not-your-study")
+        assert (other.status_code, other.json()["type"]) == (404, "/problems/not-found")
         for role in ("operator", "member", "consultant", "provider"):
             assert (await analytics.call("GET", f"/studies/{study}/{path}", role=role)).status_code == 403
         assert (await analytics.call("GET", f"/studies/{study}/{path}")).status_code == 401

@@ -113,7 +113,7 @@ async def test_only_the_writer_edits_or_removes(forum: Place, ada: Person, bo: P
     for other in (bo, kari):
         for method, body in (("PUT", {"body": "Mine now"}), ("DELETE", None)):
             answer = await other.ask(method, f"/posts/{opening['id']}", body)
-            assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-yours")
+            assert (answer.status_code, answer.json()["type"]) == (404, "/problems/post-not-found")
 
 
 async def test_a_removed_post_leaves_its_place_and_others_replies(

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.analytics import audit, queries
-from services.analytics.errors import AccountClosed, NotYourStudy, StudyNotFound
+from services.analytics.errors import AccountClosed, StudyNotFound
 from services.analytics.models import Field, Study
 from shared.contracts import topics
 from shared.contracts.payloads.identity import Source
@@ -72,14 +72,12 @@ async def study_of_its_analyst(
 ) -> Study:
     """For a read of research figures or rows, which is written down.
 
-    Raises StudyNotFound, NotYourStudy, StudyNotStarted, AccountClosed.
+    Raises StudyNotFound (for another analyst's, too), StudyNotStarted, AccountClosed.
     """
     await must_be_open(session, analyst)
     study = await session.get(Study, study_id)
-    if study is None:
+    if study is None or study.analyst != analyst:
         raise StudyNotFound()
-    if study.analyst != analyst:
-        raise NotYourStudy()
     study.must_have_started()
     await audit.write(session, event, analyst, study_id, today)
     return study

@@ -16,7 +16,7 @@ from shared.outbox.add import add
 async def edit_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, body: str) -> None:
     """Replaces the text for good; no earlier version is kept. Visibility doesn't change.
 
-    Raises AccountClosed, ProfileNeeded, PostNotFound, NotYours, PostRemoved, PostTooLong.
+    Raises AccountClosed, ProfileNeeded, PostNotFound (somebody else's, too), PostRemoved, PostTooLong.
     """
     if too_long(body):
         raise PostTooLong()
@@ -30,7 +30,7 @@ async def edit_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUI
 async def remove_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID) -> None:
     """Removes the text; the place stays, others' replies too. Of an opening the title goes as well.
 
-    Raises AccountClosed, ProfileNeeded, PostNotFound, NotYours. Removing twice is fine.
+    Raises AccountClosed, ProfileNeeded, PostNotFound (somebody else's, too). Removing twice is fine.
     """
     post = await _own_post(session, alias, post_id)
     if post.erased:
