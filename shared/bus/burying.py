@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from shared.bus.broker import Producer, make_producer
-from shared.bus.dead_letters import destination, letter_of
+from shared.bus.dead_letters import destination, fits_a_letter, letter_of
 from shared.bus.reading import Refused
 from shared.settings import KafkaSettings
 
@@ -37,7 +37,7 @@ class DeadLetters:
         future: asyncio.Future[object] = await producer.send(
             destination(self._service, refused.topic).name,
             letter_of(consumer, refused).model_dump_json().encode(),
-            key=record.key,
+            key=record.key if fits_a_letter(record) else None,
             timestamp_ms=record.timestamp,  # already cut; our own clock would tell when the record came
         )
         return future

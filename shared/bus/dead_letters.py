@@ -23,10 +23,15 @@ from shared.settings import KafkaSettings
 from shared.telemetry.logging import describe
 
 
+# Of key, headers and body together: base64 beside the key itself stays under the 1 MiB that Kafka takes.
+LARGEST_KEPT_BYTES = 384 * 1024
+
+
 class DeadLetter(BaseModel):
     """Where a refused record stands, whose consumer refused it and why. Bytes are base64.
 
-    Body and headers are None for topics that carry what members wrote.
+    Body and headers are None for topics that carry what members wrote, and with the key for records that are too
+    large for a letter: a letter that Kafka refuses would hold up its partition for ever.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -54,17 +59,24 @@ def encoded(value: bytes | None) -> str | None:
 def letter_of(consumer: str, refused: Refused) -> DeadLetter:
     """What is kept of a refused record."""
     record = refused.record
-    kept = not refused.topic.text
+    fits = fits_a_letter(record)
+    kept = fits and not refused.topic.text
     return DeadLetter(
         consumer=consumer,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         error=refused.error,
-        key=encoded(record.key),
+        key=encoded(record.key) if fits else None,
         body=encoded(record.value) if kept else None,
         headers=tuple((name, encoded(value)) for name, value in record.headers) if kept else None,
     )
+
+
+def fits_a_letter(record: Raw) -> bool:
+    """Whether a letter can hold the whole record; one that can't be held is found on its own topic only."""
+    headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + headers + len(record.value or b"") <= LARGEST_KEPT_BYTES
 
 
 def decoded(value: str | None) -> bytes | None:

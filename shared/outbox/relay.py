@@ -7,7 +7,7 @@ held by the connection that reads and deletes, so whoever loses the lock can del
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -104,7 +104,7 @@ class Relay:
                 await asyncio.sleep(RETRY_LOCK)
             await self._wakes.listen()
             try:
-                await self._publish_while_locked(connection)
+                await _while_open(connection, self._publish_while_locked(connection))
             finally:
                 # Before the lock goes: nothing may arrive from here once another relay publishes.
                 await self._publisher.abandon()
@@ -140,6 +140,7 @@ class Relay:
                 acknowledged = await sending
             finally:
                 sending.cancel()
+                await asyncio.wait([sending])
             if acknowledged:
                 await connection.execute(SETTLE, acknowledged, clock.today(), DELETED_WHEN_SENT)
             published += len(acknowledged)
@@ -159,3 +160,30 @@ class Relay:
 
     def _back_off(self) -> float:
         return float(min(0.1 * 2 ** min(self._failures, 20), LONGEST_BACK_OFF))
+
+
+async def _while_open(connection: Any, work: Coroutine[Any, Any, None]) -> None:
+    """Cancel `work` as soon as the connection ends, and the lock with it: what it sends after that comes too late.
+
+    Raises InterfaceError then, else what `work` raises.
+    """
+    working = asyncio.create_task(work)
+    ended = False
+
+    def end(_connection: Any) -> None:
+        nonlocal ended
+        ended = True
+        working.cancel()
+
+    connection.add_termination_listener(end)
+    try:
+        await working
+    except asyncio.CancelledError:
+        if not ended:
+            raise
+        raise asyncpg.InterfaceError("the connection that held the lock ended") from None
+    finally:
+        connection.remove_termination_listener(end)
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
