@@ -139,26 +139,26 @@ async def close_study(study_id: UUID, here: Here, session: Session, caller: Oper
 @router.get("/studies/{study_id}/research")
 async def read_research(study_id: UUID, here: Here, session: Session, caller: Analyst) -> FiguresShown:
     """The exact figures so far, for the study's analyst. The reading is written down."""
-    study = await studies.study_of_its_analyst(session, study_id, caller.alias, "research-read", here.today)
+    study = await studies.study_of_its_analyst(session, study_id, caller.alias, "research-read")
     figures = await queries.figures(session, study, here.today)
     return FiguresShown.of_fields(asdict(figures), study.fields)
 
 
 @router.get("/studies/{study_id}/rows")
 async def read_rows(
-    study_id: UUID, here: Here, session: Session, caller: Analyst, after: After = None, limit: Limit = 50
+    study_id: UUID, session: Session, caller: Analyst, after: After = None, limit: Limit = 50
 ) -> Page[RowShown]:
     """The study's rows, one a study alias, for its analyst. The reading is written down."""
-    await studies.study_of_its_analyst(session, study_id, caller.alias, "rows-read", here.today)
+    await studies.study_of_its_analyst(session, study_id, caller.alias, "rows-read")
     found = await queries.rows(session, study_id, after, limit + 1)
     shown = [RowShown(**row) for row in found[:limit]]
     return Page(items=shown, next=shown[-1].id if len(found) > limit else None)
 
 
 @router.get("/studies/{study_id}/journeys")
-async def read_journeys(study_id: UUID, here: Here, session: Session, caller: Analyst) -> JourneysShown:
+async def read_journeys(study_id: UUID, session: Session, caller: Analyst) -> JourneysShown:
     """How many went which way between forum and cafés: counted once, at closing. The reading is written down."""
-    await studies.study_of_its_analyst(session, study_id, caller.alias, "journeys-read", here.today)
+    await studies.study_of_its_analyst(session, study_id, caller.alias, "journeys-read")
     return JourneysShown(counts=await queries.journeys(session, study_id) or {})
 
 

@@ -66,7 +66,7 @@ async def test_every_reading_of_research_is_written_down_and_stays(analytics: An
         study=study,
     )
     assert [row.event for row in log] == ["journeys-read", "research-read", "rows-read", "rows-read"]
-    assert {(row.alias, row.happened_on) for row in log} == {(analytics.analyst, analytics.today)}
+    assert {(row.alias, row.happened_on) for row in log} == {(analytics.analyst, clock.today())}
 
 
 async def test_an_analyst_sees_their_own_studies_and_an_operator_all(analytics: Analytics) -> None:

@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.analytics import audit, queries
+from services.analytics import queries
 from services.analytics.errors import AccountClosed, StudyNotFound
 from services.analytics.models import Field, Study
 from shared.contracts import topics
 from shared.contracts.payloads.identity import Source
+from shared.database import security_log
 from shared.outbox.add import add as publish
 
 
@@ -67,9 +68,7 @@ async def page(
     return list(await session.scalars(studies))
 
 
-async def study_of_its_analyst(
-    session: AsyncSession, study_id: UUID, analyst: UUID, event: audit.Event, today: date
-) -> Study:
+async def study_of_its_analyst(session: AsyncSession, study_id: UUID, analyst: UUID, event: str) -> Study:
     """For a read of research figures or rows, which is written down.
 
     Raises StudyNotFound (for another analyst's, too), StudyNotStarted, AccountClosed.
@@ -79,7 +78,7 @@ async def study_of_its_analyst(
     if study is None or study.analyst != analyst:
         raise StudyNotFound()
     study.must_have_started()
-    await audit.write(session, event, analyst, study_id, today)
+    await security_log.note(session, event, analyst, study_id)
     return study
 
 
@@ -97,7 +96,7 @@ async def propose(session: AsyncSession, command: ProposeStudy) -> Study:
     )
     session.add(study)
     await session.flush()
-    await audit.write(session, "study-proposed", command.analyst, study.id, command.today)
+    await security_log.note(session, "study-proposed", command.analyst, study.id)
     return study
 
 
@@ -108,7 +107,7 @@ async def approve(session: AsyncSession, command: DecideStudy) -> Study:
     """
     study = await _locked(session, command)
     study.approve(command.operator, at=command.at, today=command.today)
-    await audit.write(session, "study-approved", command.operator, study.id, command.today)
+    await security_log.note(session, "study-approved", command.operator, study.id)
     await publish(session, topics.STUDIES, study.id, study.recorded(command.home))
     return study
 
@@ -117,7 +116,7 @@ async def close(session: AsyncSession, command: DecideStudy) -> Study:
     """Stop counting. Raises StudyNotFound, ApprovedBySomebodyElse, WrongStatus, AccountClosed."""
     study = await _locked(session, command)
     study.close(command.operator, at=command.at, today=command.today)
-    await audit.write(session, "study-closed", command.operator, study.id, command.today)
+    await security_log.note(session, "study-closed", command.operator, study.id)
     await publish(session, topics.STUDIES, study.id, study.recorded(command.home))
     return study
 
@@ -130,7 +129,7 @@ async def close_ended(session: AsyncSession, *, at: datetime, today: date, home:
     count = 0
     for study in ended:
         study.close(None, at=at, today=study.ends_on)
-        await audit.write(session, "study-closed", None, study.id, today)
+        await security_log.note(session, "study-closed", None, study.id)
         await publish(session, topics.STUDIES, study.id, study.recorded(home))
         count += 1
     return count

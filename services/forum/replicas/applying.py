@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.ids import Home
@@ -21,12 +21,10 @@ from shared import clock
 from shared.bus.records import Received
 from shared.bus.state import highest_versions
 from shared.contracts.topics import MODERATION, POSTS
+from shared.database import security_log
 from shared.hlc import version_at
 from shared.outbox.add import add
 
-AUDIT = text(
-    "INSERT INTO security_log (id, happened_on, event, subject) VALUES (:id, :today, :event, :subject)"
-)
 _log = structlog.get_logger()
 
 Versions = dict[str, tuple[int, int]]  # key → (last, highest) version of our own records
@@ -59,22 +57,15 @@ class Replicas:
         self, session: AsyncSession, received: list[Received[Any]]
     ) -> list[Received[Any]]:
         genuine = []
-        refused: list[dict[str, object]] = []
+        refused: list[security_log.Line] = []
         for record in received:
             fault = fault_of(record, self._home.region, self._neighbours)
             if fault is None:
                 genuine.append(record)
             else:
-                refused.append(
-                    {
-                        "id": uuid4(),
-                        "today": clock.today(),
-                        "event": f"record-refused-{fault}",
-                        "subject": subject_of(record),
-                    }
-                )
+                refused.append(security_log.Line(f"record-refused-{fault}", subject=subject_of(record)))
         if refused:
-            await session.execute(AUDIT, refused)
+            await security_log.note_all(session, refused)
             _log.warning("records of the shared forum were refused", count=len(refused))
         return genuine
 

@@ -20,7 +20,7 @@ HIGHEST_VERSION = 2**63 - 1
 
 
 def fault_of(record: Received[Any], region: str, neighbours: Collection[str]) -> str | None:
-    """Why a record is refused (a code for the audit), or None.
+    """Why a record is refused (a code for the security log), or None.
 
     Its topic's prefix must be a configured neighbour's and name its home; entity and author ids must recompute.
     """
@@ -50,7 +50,7 @@ def fault_of(record: Received[Any], region: str, neighbours: Collection[str]) ->
 
 
 def subject_of(record: Received[Any]) -> UUID | None:
-    """The entity a refused record claims to be about, for the audit."""
+    """The entity a refused record claims to be about, for the security log."""
     state = record.payload
     subject = getattr(state, "target_id", None) or getattr(state, "erasure_id", None) or state.id
     return subject if isinstance(subject, UUID) else None

@@ -13,15 +13,13 @@ from services.forum.models import PROJECTION, Moderation, Post
 from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.topics import MODERATION
+from shared.database import security_log
 from shared.outbox.add import add
 
 BEGIN = text(
     "INSERT INTO moderation (id, home, version, erased, projection, arrived_at, target_id, target_kind, hide_ids,"
     f" hide_reasons, lifts) VALUES (:id, :home, 0, false, {PROJECTION}, :at, :target, :kind, '{{}}', '{{}}', '{{}}')"
     " ON CONFLICT DO NOTHING"
-)
-LOG = text(
-    "INSERT INTO security_log (id, happened_on, alias, event, subject) VALUES (:id, :today, :alias, :event, :subject)"
 )
 
 
@@ -79,13 +77,4 @@ def _target(post: Post) -> tuple[UUID, str]:
 async def _decide(session: AsyncSession, decision: Moderation, alias: UUID, event: str) -> None:
     await session.flush()
     await add(session, MODERATION, decision.id, decision.record())
-    await session.execute(
-        LOG,
-        {
-            "id": uuid4(),
-            "today": clock.today(),
-            "alias": alias,
-            "event": f"post-{event}",
-            "subject": decision.target_id,
-        },
-    )
+    await security_log.note(session, f"post-{event}", alias, decision.target_id)

@@ -6,13 +6,14 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import audit, queries
+from services.identity import queries
 from services.identity.keys import keys_of
 from services.identity.models.credentials import Consent
 from services.identity.models.participants import Participant
 from services.identity.switchboard import enrolments, erasure, studies
 from services.identity.texts import CONSENT_VERSION
 from shared import clock
+from shared.database import security_log
 
 
 async def decide_on_research(
@@ -41,8 +42,8 @@ async def decide_on_research(
         await enrolments.enrol(session, participant.id)
     else:
         await studies.withdraw(session, participant.id)
-    event: audit.Event = "research-consent-given" if participant.research else "research-consent-withdrawn"
-    await audit.note(session, event, participant.id)
+    event = "research-consent-given" if participant.research else "research-consent-withdrawn"
+    await security_log.note(session, event, participant.id)
 
 
 async def export(session: AsyncSession, participant: Participant) -> dict[str, Any]:
@@ -50,7 +51,7 @@ async def export(session: AsyncSession, participant: Participant) -> dict[str, A
     join what the services keep apart.
     """
     keys = keys_of(session)
-    await audit.note(session, "exported", participant.id)
+    await security_log.note(session, "exported", participant.id)
     communities = await queries.community_names(session, participant.community_ids)
     return {
         "role": participant.role,
@@ -67,5 +68,5 @@ async def leave(session: AsyncSession, participant_id: UUID) -> str:
 
     Invitations handed out by this person stay open: somebody else waits with the card.
     """
-    await audit.note(session, "erased", participant_id)
+    await security_log.note(session, "erased", participant_id)
     return await erasure.erase(session, participant_id)

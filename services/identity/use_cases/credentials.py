@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import audit
 from services.identity.keys import keys_of
 from services.identity.models.credentials import PASSPHRASE, Credential
 from services.identity.use_cases.sessions import end_sessions
 from shared import clock
+from shared.database import security_log
 
 
 async def change_passphrase(
@@ -29,5 +29,5 @@ async def change_passphrase(
     assert credential is not None, "verified or recovered before"
     credential.change(verifier, keys_of(session), on=clock.today())
     await end_sessions(session, participant_id)
-    await audit.note(session, event, participant_id)
+    await security_log.note(session, event, participant_id)
     await session.flush()

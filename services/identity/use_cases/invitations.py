@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import audit, queries
+from services.identity import queries
 from services.identity.errors import CommunitiesDontFit, CommunityUnknown, MayNotInvite
 from services.identity.keys import keys_of
 from services.identity.models.invitations import Invitation
@@ -16,6 +16,7 @@ from services.identity.models.participants import Participant
 from services.identity.policy import codes
 from services.identity.policy.roles import communities_fit, may_invite
 from shared import clock
+from shared.database import security_log
 
 VOID = text("DELETE FROM invitations WHERE batch_id = :batch RETURNING expires_on")
 
@@ -72,7 +73,7 @@ async def make_invitations(
         )
         for code in batch.codes
     )
-    await audit.note(session, "invitations-made", maker_id)
+    await security_log.note(session, "invitations-made", maker_id)
     await session.flush()
     return batch
 

@@ -7,7 +7,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import audit
 from services.identity.errors import (
     AdultsOnly,
     DisplayNameNeeded,
@@ -27,6 +26,7 @@ from services.identity.switchboard import enrolments
 from services.identity.texts import AGREEMENT_VERSION, CONSENT_VERSION
 from services.identity.use_cases.recovery import give_recovery_codes
 from shared import clock
+from shared.database import security_log
 
 # Whoever deletes the row has the invitation: of two who come at once with one code, one joins.
 USE = text(
@@ -82,7 +82,7 @@ async def join(session: AsyncSession, command: Join) -> Joined:
     await _flush(session)
     session.add_all(_statements(participant, command))
     await enrolments.enrol(session, participant.id)
-    await audit.note(session, "joined", participant.id)
+    await security_log.note(session, "joined", participant.id)
     return Joined(participant.id, await give_recovery_codes(session, participant.id))
 
 

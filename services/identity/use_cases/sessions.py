@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import audit
 from services.identity.errors import AudienceNotForRole, SessionEnded
 from services.identity.keys import keys_of
 from services.identity.models.participants import Participant
@@ -16,6 +15,7 @@ from services.identity.policy.roles import NAMED_AUDIENCES, PUBLIC_CLIENTS, may_
 from services.identity.switchboard import addresses
 from services.identity.tokens import Subject
 from shared import clock
+from shared.database import security_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def start_session(
     token = SessionToken.draw()
     opened = Session.open(participant_id, client_id, token, keys_of(session), at=clock.now(), lasts=lasts)
     session.add(opened)
-    await audit.note(session, "signed-in", participant_id)
+    await security_log.note(session, "signed-in", participant_id)
     await session.flush()
     return str(token), opened.expires_at
 
@@ -83,7 +83,7 @@ async def exchange(session: AsyncSession, command: Exchange, lifetimes: Lifetime
             found.check(token, keys)
     except Reused:
         await session.delete(found)
-        await audit.note(session, "session-reused", participant.id)
+        await security_log.note(session, "session-reused", participant.id)
         await session.flush()
         return None
     if not may_enter(participant.role, command.audience):
@@ -119,7 +119,7 @@ async def end_sessions(session: AsyncSession, participant_id: UUID) -> None:
 async def sign_out_everywhere(session: AsyncSession, participant_id: UUID) -> None:
     """End every session, at the person's wish."""
     await end_sessions(session, participant_id)
-    await audit.note(session, "signed-out-everywhere", participant_id)
+    await security_log.note(session, "signed-out-everywhere", participant_id)
 
 
 async def forget_expired_sessions(session: AsyncSession) -> None:
