@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from services.analytics import consumers, http
 from services.analytics.http import Service
@@ -12,7 +11,7 @@ from services.analytics.settings import Settings
 from services.analytics.use_cases import publishing, studies
 from shared import clock
 from shared.api import callers, health, idempotency, problems, transactions
-from shared.api.limits import Limiter
+from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
@@ -29,7 +28,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         settings.database_url.get_secret_value(), pool=settings.database_pool, application="analytics"
     )
     sessions = make_sessions(engine)
-    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    redis = make_redis(settings.redis_url.get_secret_value())
     relay = Relay("analytics", settings)
     bus = Bus(make_broker(settings.kafka, "analytics"), sessions, "analytics", settings, relay.wake)
     consumers.subscribe(bus, zone=region.time_zone, home=settings.region)

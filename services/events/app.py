@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from services.events import consumers, http
 from services.events.http.callers import Service
@@ -12,7 +11,7 @@ from services.events.settings import Settings
 from services.events.use_cases.called_names import forget_after_the_day
 from shared import clock
 from shared.api import callers, health, idempotency, problems, transactions
-from shared.api.limits import Limiter
+from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
@@ -30,7 +29,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         settings.database_url.get_secret_value(), pool=settings.database_pool, application="events"
     )
     sessions = make_sessions(engine)
-    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    redis = make_redis(settings.redis_url.get_secret_value())
     relay = Relay("events", settings)
     bus = Bus(make_broker(settings.kafka, "events"), sessions, "events", settings, relay.wake)
     consumers.subscribe(bus, secret)

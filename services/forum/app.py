@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum import consumers, due
@@ -15,7 +14,7 @@ from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
 from shared.api import callers, health, problems, transactions
-from shared.api.limits import Limiter
+from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
@@ -31,7 +30,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         settings.database_url.get_secret_value(), pool=settings.database_pool, application="forum"
     )
     sessions = make_sessions(engine)
-    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    redis = make_redis(settings.redis_url.get_secret_value())
     secret = settings.secret.get_secret_value().encode()
     home = Home(settings.region, HybridLogicalClock())
     replicas = Replicas(home, settings.neighbours)

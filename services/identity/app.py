@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from services.identity import consumers, http
 from services.identity.authentication import Authentication
@@ -23,15 +22,13 @@ from services.identity.use_cases.sessions import Lifetimes, forget_expired_sessi
 from services.identity.use_cases.signing_keys import renew_signing_keys
 from shared import clock
 from shared.api import callers, health, idempotency, problems, transactions
-from shared.api.limits import Limiter
+from shared.api.limits import Limiter, make_redis
 from shared.auth import TokenVerifier
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine
 from shared.due import in_background, run_every
 from shared.outbox.relay import Relay
-
-REDIS_TIMEOUT = 1.0  # seconds: without Redis the database slows sign-in
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,11 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings.database_url.get_secret_value(), pool=settings.database_pool, application="identity"
     )
     sessions = sessions_with(engine, keys)
-    redis = Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        socket_timeout=REDIS_TIMEOUT,
-        socket_connect_timeout=REDIS_TIMEOUT,
-    )
+    redis = make_redis(settings.redis_url.get_secret_value())
     passphrases = Passphrases(settings)
     token_lifetime = timedelta(seconds=settings.token_seconds)
     ring = KeyRing(settings.issuer, token_lifetime)

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from services.notifications import consumers, http
 from services.notifications.http import Service
 from services.notifications.settings import Settings
 from shared.api import callers, health, problems, transactions
-from shared.api.limits import Limiter
+from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
@@ -24,7 +23,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         settings.database_url.get_secret_value(), pool=settings.database_pool, application="notifications"
     )
     sessions = make_sessions(engine)
-    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    redis = make_redis(settings.redis_url.get_secret_value())
     bus = Bus(make_broker(settings.kafka, "notifications"), sessions, "notifications", settings)
     consumers.subscribe(bus)
 
