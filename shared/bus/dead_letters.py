@@ -22,7 +22,6 @@ from shared.contracts.topics import DEAD_LETTERS, Kind, Topic
 from shared.settings import KafkaSettings
 from shared.telemetry.logging import describe
 
-
 # Of key, headers and body together: base64 beside the key itself stays under the 1 MiB that Kafka takes.
 LARGEST_KEPT_BYTES = 384 * 1024
 
