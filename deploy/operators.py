@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 
 CLIENT = "cli"
+WITH_COMMUNITY = ("member", "consultant", "provider")
 ATTEMPTS = 6
 
 
@@ -83,16 +84,8 @@ class Operator:
 
     def communities(self) -> dict[str, str]:
         """Ids of all communities by name."""
-        found: dict[str, str] = {}
-        after = None
-        while True:
-            params = {"limit": 100} | ({"after": after} if after else {})
-            page = self._call("events", "GET", "/communities", params=params)
-            items = page["items"] if isinstance(page, dict) else page
-            found |= {item["name"]: item["id"] for item in items}
-            after = page.get("next") if isinstance(page, dict) else None
-            if not after:
-                return found
+        items = self._call("events", "GET", "/communities")["items"]
+        return {item["name"]: item["id"] for item in items}
 
     def add_community(self, name: str, area: str) -> str:
         """Make a community; returns its id."""
@@ -100,7 +93,14 @@ class Operator:
         return str(made["id"])
 
     def invite(self, role: str, communities: list[str], *, count: int = 1, days: int = 14) -> list[str]:
-        """Invitation codes for a role; communities by name or id."""
+        """Invitation codes for a role; communities by name or id, or none where the region has only one.
+
+        Raises Refused.
+        """
+        if not communities and role in WITH_COMMUNITY:
+            communities = list(self.communities())
+            if len(communities) > 1:
+                raise Refused(f"Say which community: --community {' or --community '.join(communities)}.")
         wanted = [self._community(named) for named in communities]
         body = {"role": role, "communities": wanted, "count": count, "days": days}
         return list(self._call("identity", "POST", "/invitations", json=body, creates=True)["invitations"])
@@ -123,7 +123,9 @@ class Operator:
         except ValueError:
             there = self.communities()
             if named not in there:
-                raise Refused(f"There is no community called {named}.") from None
+                raise Refused(
+                    f"There is no community called {named}; there are: {', '.join(there)}."
+                ) from None
             return there[named]
 
     def _call(self, service: str, method: str, path: str, *, creates: bool = False, **options: Any) -> Any:

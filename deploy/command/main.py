@@ -4,6 +4,7 @@ Imports are lazy: each command loads only what it needs.
 """
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,16 @@ Invitation = Annotated[
     str | None, typer.Option("--invitation", help="An operator's invitation code, with --gateway.")
 ]
 DATA = Path(".peercafe")
+
+
+class Role(StrEnum):
+    """Who may be invited."""
+
+    MEMBER = "member"
+    CONSULTANT = "consultant"
+    PROVIDER = "provider"
+    ANALYST = "analyst"
+    OPERATOR = "operator"
 
 
 @app.command()
@@ -92,8 +103,10 @@ def community_add(
 
 @app.command()
 def invite(
-    role: Annotated[str, typer.Option(help="member, consultant, provider, analyst or operator")],
-    community: Annotated[list[str] | None, typer.Option(help="Name or id; several for a consultant.")] = None,
+    role: Annotated[Role, typer.Option(help="Whom to invite.")],
+    community: Annotated[
+        list[str] | None, typer.Option(help="Name or id; may be repeated for a consultant.")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=50)] = 1,
     days: Annotated[int, typer.Option(min=1, max=60, help="How long they are open.")] = 14,
     data: Data = DATA,
@@ -104,7 +117,7 @@ def invite(
     from deploy.command.operators import operator
 
     with operator(data, gateway, invitation) as by:
-        for code in by.invite(role, community or [], count=count, days=days):
+        for code in by.invite(role.value, community or [], count=count, days=days):
             typer.echo(code)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,10 @@ from shared.contracts.topics import SUMMARY, Topic, research_topic
 from shared.settings import KafkaSettings
 
 
+class _ReaderGone(Exception):
+    """Nobody reads our output any more."""
+
+
 def print_stream(what: str, bootstrap: str, *, follow: bool) -> None:
     """`summary` is the published level, a study's id its research level."""
     topic = _topic(what)
@@ -21,6 +26,9 @@ def print_stream(what: str, bootstrap: str, *, follow: bool) -> None:
             asyncio.run(_print(topic, KafkaSettings(bootstrap_servers=bootstrap), follow=follow))
     except KeyboardInterrupt:
         sys.exit(0)
+    except _ReaderGone:
+        # Whoever read along has what they wanted (`| head`); the interpreter's own flush would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _topic(what: str) -> Topic:
@@ -33,7 +41,7 @@ def _topic(what: str) -> Topic:
 
 
 async def _print(topic: Topic, kafka: KafkaSettings, *, follow: bool) -> None:
-    sources = {topic.name: Source(topic, None)}
+    sources, seen = {topic.name: Source(topic, None)}, False
     async with reading(kafka) as reader:
         async for record in reader.records(topic.name, follow=follow):
             received, refused = read_all([record], sources)
@@ -48,4 +56,15 @@ async def _print(topic: Topic, kafka: KafkaSettings, *, follow: bool) -> None:
                     "subject": event.key,
                     "data": json.loads(event.body),
                 }
-                print(json.dumps(line, ensure_ascii=False), flush=follow)  # noqa: T201
+                _say(json.dumps(line, ensure_ascii=False), flush=follow)
+                seen = True
+    if not seen:
+        print("Nothing has been published here yet.", file=sys.stderr)  # noqa: T201
+    _say("", end="", flush=True)
+
+
+def _say(line: str, *, flush: bool, end: str = "\n") -> None:
+    try:
+        print(line, end=end, flush=flush)  # noqa: T201
+    except BrokenPipeError:
+        raise _ReaderGone from None
