@@ -40,9 +40,3 @@ class FieldWithoutSource(Problem):
     status = 422
     type = "field-without-source"
     title = "A field was named whose source isn't among the study's sources."
-
-
-class AccountClosed(Problem):
-    status = 403
-    type = "account-closed"
-    title = "This account is closed."

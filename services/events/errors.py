@@ -2,7 +2,6 @@
 
 Problem
 ├── NotFound                 (shared: doesn't exist, or is another community's)
-├── NoLongerHere             403
 ├── CommunityNameTaken       409
 ├── GatheringIsCancelled     409
 ├── GatheringIsOver          409
@@ -30,19 +29,12 @@ __all__ = [
     "GatheringNotYet",
     "GatheringWasHeld",
     "NamesNotTaken",
-    "NoLongerHere",
     "NotFound",
     "NotTheDay",
     "ReasonNeeded",
     "TooFarAhead",
     "ZoneUnknown",
 ]
-
-
-class NoLongerHere(Problem):
-    status = 403
-    type = "no-longer-here"
-    title = "This account has been closed."
 
 
 class CommunityNameTaken(Problem):

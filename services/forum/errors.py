@@ -2,7 +2,7 @@
 
 Problem
  ├ NotFound ─ ThreadNotFound, PostNotFound, ProfileNotFound, NoProfileYet
- ├ ProfileNeeded, AccountClosed
+ ├ ProfileNeeded
  ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
  ├ ThreadRemoved, ThreadHidden, PostRemoved, PostHidden, OwnPost
  └ PostTooLong
@@ -39,14 +39,6 @@ class NoProfileYet(NotFound):
 
     type = "forum-name-needed"
     title = "You have no forum name yet. Please choose one."
-
-
-class AccountClosed(Problem):
-    """The alias was closed or erased, whatever its token says."""
-
-    status = 403
-    type = "account-closed"
-    title = "This account is closed."
 
 
 class NameTaken(Problem):

@@ -8,9 +8,10 @@ from sqlalchemy import BigInteger, DateTime, SmallInteger, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from services.forum.errors import AccountClosed, PostNotFound, PostRemoved, ProfileNeeded
+from services.forum.errors import PostNotFound, PostRemoved, ProfileNeeded
 from services.forum.ids import Home, Identity
 from services.forum.rendering import render
+from shared.api.callers import AccountClosed
 from shared.contracts.payloads.forum import (
     Hide,
     ModerationDecided,

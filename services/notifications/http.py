@@ -9,18 +9,11 @@ from pydantic import BaseModel
 
 from services.notifications import flags
 from services.notifications.settings import Settings
-from shared.api.callers import Caller, requires
+from shared.api.callers import AccountClosed, Caller, requires
 from shared.api.limits import Limiter
-from shared.api.problems import Problem
 from shared.api.transactions import Session
 
 router = APIRouter()
-
-
-class NoLongerHere(Problem):
-    status = 403
-    type = "no-longer-here"
-    title = "This account has been closed."
 
 
 class Waiting(BaseModel):
@@ -49,7 +42,7 @@ async def _reader(
     service: Service = request.app.state.service
     await service.limiter.take("reads", caller.alias, service.settings.reads)
     if await flags.has_left(session, caller.alias):
-        raise NoLongerHere()
+        raise AccountClosed()
     return caller.alias
 
 

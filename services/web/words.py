@@ -101,7 +101,6 @@ PROBLEMS = {
     "own-post": N_("Reactions are for what somebody else wrote."),
     "post-too-long": N_("A text can be about 16,000 letters long. Please shorten it, or write it in two."),
     # events
-    "no-longer-here": N_("This account is closed."),
     "gathering-is-cancelled": N_("This café has been cancelled."),
     "gathering-is-over": N_("This café is over."),
     "gathering-not-yet": N_("This café hasn’t begun. People can be counted from an hour before it starts."),

@@ -4,11 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-import httpx
 from fastapi import FastAPI, Request
 
 from shared.api.problems import Busy, Problem
-from shared.auth import TokenRefused, TokenVerifier
+from shared.auth import KeysUnavailable, TokenRefused, TokenVerifier
 
 
 class SignInNeeded(Problem):
@@ -21,6 +20,14 @@ class NotForThisRole(Problem):
     status = 403
     type = "not-for-this-role"
     title = "This isn't open to your role."
+
+
+class AccountClosed(Problem):
+    """The alias was closed or erased, whatever its token says."""
+
+    status = 403
+    type = "account-closed"
+    title = "This account is closed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ async def caller_of(request: Request) -> Caller:
         claims = await verifier.verify(token.strip())
     except TokenRefused:
         raise SignInNeeded(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
-    except httpx.HTTPError:
+    except KeysUnavailable:
         raise Busy(headers={"Retry-After": "2"}) from None
     return Caller(claims.subject, claims.role, claims.name, claims.communities)
 

@@ -37,7 +37,7 @@ async def _refused_everywhere(events: Events, person: Any, cafe: Any) -> None:
         ("POST", f"/gatherings/{cafe}/check-in", code),
     ):
         answer = await person.call(method, path, json=body)
-        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/no-longer-here"), path
+        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/account-closed"), path
 
 
 async def test_erased_leaves_nothing_and_is_refused_from_then_on(events: Events) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from services.notifications.flags import Notice, apply_departures, apply_notices
 from shared.contracts.payloads.identity import AudienceAlias
@@ -68,7 +69,7 @@ async def test_who_has_left_has_no_flags_and_gets_none(notifications: Notificati
     assert await notifications.rows("SELECT * FROM waiting") == []
     for path in ("/waiting", "/export"):
         refused = await notifications.get(path, alias)
-        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/no-longer-here")
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/account-closed")
 
 
 async def test_erased_is_the_last_word_and_closed_is_not(notifications: Notifications) -> None:
@@ -116,3 +117,15 @@ async def test_only_members_and_consultants_have_notices(notifications: Notifica
         for role in ("provider", "analyst", "operator"):
             assert (await notifications.get(path, uuid4(), role)).status_code == 403
         assert (await notifications.client.get(path)).status_code == 401
+
+
+async def test_rows_of_flags_dont_tell_since_when_something_waits(notifications: Notifications) -> None:
+    raised = [uuid4() for _ in range(20)]
+    for alias in raised:
+        await tell(notifications, new(alias, "replies"))
+    async with notifications.app.state.sessions() as session:
+        kept = (await session.execute(text("SELECT xmin::text AS moment, alias FROM waiting ORDER BY ctid"))).all()
+    assert len({row.moment for row in kept}) == 1
+    in_order = [row.alias for row in kept if row.alias in set(raised)]
+    assert sorted(in_order) == sorted(raised)
+    assert in_order != raised

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.analytics import queries
-from services.analytics.errors import AccountClosed, StudyNotFound
+from services.analytics.errors import StudyNotFound
 from services.analytics.models import Field, Study
+from shared.api.callers import AccountClosed
 from shared.contracts import topics
 from shared.contracts.payloads.identity import Source
 from shared.database import security_log

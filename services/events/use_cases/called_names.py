@@ -32,7 +32,7 @@ async def leave(
 ) -> None:
     """Leave a name, or another in its place.
 
-    Raises NotFound, NoLongerHere, GatheringIsCancelled, GatheringIsOver, NamesNotTaken.
+    Raises NotFound, AccountClosed, GatheringIsCancelled, GatheringIsOver, NamesNotTaken.
     """
     await hold_departures(session)
     await refuse_if_gone(session, visitor)

@@ -3,9 +3,9 @@
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.errors import NoLongerHere
 from services.events.models.guests import Guest
 from services.events.policy.callers import Visitor
+from shared.api.callers import AccountClosed
 
 # The row is locked until the write commits: an erasure that comes meanwhile waits, then deletes what was written.
 ADMIT = text(
@@ -21,22 +21,22 @@ SOMEBODY_LEAVES = text("SELECT pg_advisory_xact_lock(hashtext('departures'))")
 
 
 async def admit(session: AsyncSession, visitor: Visitor) -> None:
-    """Keep the alias, as it writes something. Raises NoLongerHere."""
+    """Keep the alias, as it writes something. Raises AccountClosed."""
     known = await session.scalar(
         ADMIT,
         {"alias": visitor.alias, "role": visitor.role, "communities": sorted(visitor.communities)},
     )
     if known is None:
-        raise NoLongerHere()
+        raise AccountClosed()
 
 
 async def refuse_if_gone(session: AsyncSession, visitor: Visitor) -> None:
-    """Raises NoLongerHere. Reads without a lock and keeps nothing."""
+    """Raises AccountClosed. Reads without a lock and keeps nothing."""
     gone = await session.scalar(
         select(func.count()).where(Guest.alias == visitor.alias, Guest.closed | Guest.erased)
     )
     if gone:
-        raise NoLongerHere()
+        raise AccountClosed()
 
 
 async def hold_departures(session: AsyncSession) -> None:

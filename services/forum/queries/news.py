@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import AccountClosed
 from services.forum.queries.fetch import fetch
 from services.forum.queries.fragments import READER, hidden, unread
+from shared.api.callers import AccountClosed
 
 MOST = 100
 

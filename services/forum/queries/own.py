@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import AccountClosed, ProfileNotFound
+from services.forum.errors import ProfileNotFound
 from services.forum.queries.fragments import look_alike
+from shared.api.callers import AccountClosed
 from shared.hlc import COUNTER_BITS, time_of
 
 PROFILE = text(

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import AccountClosed
 from services.forum.queries.fetch import fetch, page
 from services.forum.queries.fragments import READER, hidden
 from services.forum.queries.own import own_profile
+from shared.api.callers import AccountClosed
 from shared.hlc import time_of
 
 EXCERPT = 240  # characters

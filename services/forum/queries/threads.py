@@ -8,11 +8,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import AccountClosed, ThreadNotFound
+from services.forum.errors import ThreadNotFound
 from services.forum.queries.fetch import fetch, page
 from services.forum.queries.fragments import READER, hide_of, look_alike, unread
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import POST_COLUMNS, POST_JOINS, shown_author, shown_post
+from shared.api.callers import AccountClosed
 from shared.hlc import time_of
 
 # First the page's rows by an index, then what belongs to each: otherwise the planner may join a whole thread to its

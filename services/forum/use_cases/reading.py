@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import AccountClosed, ThreadNotFound
+from services.forum.errors import ThreadNotFound
 from services.forum.policy import MARK_STAYS_BACK, MOST_SHOWN, VIEW_AGAIN_AFTER
 from services.forum.queries.fragments import unread
+from shared.api.callers import AccountClosed
 from shared.contracts.payloads.activity import ThreadViewed
 from shared.contracts.payloads.notices import NoticeLooked
 from shared.contracts.topics import ACTIVITY, NOTICES_REQUESTED
