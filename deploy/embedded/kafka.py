@@ -14,6 +14,7 @@ from deploy.embedded.ports import answers, free_port
 from deploy.embedded.processes import FULL_DISK, Engine, Register, disk_full_sentence
 
 # All paths are relative to the working folder: a comma would split log.dirs, a colon the class path.
+# The consumers' offsets bear clock times: all but the newest go within about half an hour of the next one.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -29,6 +30,7 @@ num.partitions=1
 default.replication.factor=1
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
+offsets.topic.segment.bytes=1048576
 offsets.retention.minutes=129600
 share.coordinator.state.topic.replication.factor=1
 transaction.state.log.replication.factor=1
@@ -40,6 +42,7 @@ broker.heartbeat.interval.ms=500
 log.flush.interval.ms=1000
 log.cleaner.dedupe.buffer.size=4194304
 log.cleaner.threads=1
+log.cleaner.max.compaction.lag.ms=1800000
 log.segment.delete.delay.ms=1000
 log.retention.check.interval.ms=60000
 num.network.threads=2
