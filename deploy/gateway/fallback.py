@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from deploy.gateway.requests import header
-from shared.api.problems import problem_response
+from shared.api.problems import Busy, problem_response
 from shared.region import RegionFacts
 
 HELP = "/help"
@@ -90,8 +90,7 @@ class Fallback:
             return HTMLResponse(NEUTRAL, headers=SECURITY)
         if wants_a_page(scope):
             return HTMLResponse(self._away, 503, headers={**SECURITY, "Retry-After": "5"})
-        title = "This doesn't work just now. Nothing was lost; please try again in a moment."
-        return problem_response(503, "not-now", title, headers={"Retry-After": "5"})
+        return problem_response(Busy.status, Busy.type, Busy.title, headers={"Retry-After": "5"})
 
 
 def from_here(scope: Scope) -> bool:

@@ -20,7 +20,7 @@ from deploy.gateway.requests import (
     passed_on,
     whole_body,
 )
-from shared.api.problems import problem_response
+from shared.api.problems import Busy, problem_response
 
 _API = re.compile(r"^/api/([a-z]+)(?=/|$)")
 _WEB_DOCS = "/api/docs"
@@ -119,8 +119,7 @@ class Started:
 
 
 def _not_now() -> Response:
-    title = "This doesn't work just now. Nothing was lost; please try again in a moment."
-    return problem_response(503, "not-now", title, headers={"Retry-After": "2"})
+    return problem_response(Busy.status, Busy.type, Busy.title, headers={"Retry-After": "2"})
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

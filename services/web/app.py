@@ -1,6 +1,5 @@
 """The composition root: settings in, an ASGI application out."""
 
-import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,6 +42,7 @@ from services.web.session import SessionCookie
 from services.web.settings import Settings
 from services.web.visits import Site, Visit
 from shared.region import load_region
+from shared.telemetry.logging import describe
 
 MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
 PLACES = (
@@ -114,8 +114,7 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
 
 async def _on_bug(request: Request, error: Exception) -> Response:
     """Says where, never what: a message could carry somebody's words."""
-    innermost = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error("unexpected_error", error=type(error).__name__, where=f"{innermost.name}:{innermost.lineno}")
+    _log.error("unexpected_error", **describe(error))
     visit = Visit(request)
     problem = visit.gettext("Something went wrong on our side. Nothing was lost.")
     return visit.render("cannot_show.html", 500, problem=problem)

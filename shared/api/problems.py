@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from shared.database.faults import is_away
+from shared.telemetry.logging import describe
+
 MEDIA_TYPE = "application/problem+json"
-MOST_FIELDS = 20  # named in one refusal: a body of five thousand unknown keys is not answered with as many sentences
+MOST_FIELDS = 20  # in one refusal: five thousand unknown keys are not answered with as many sentences
 LONGEST_FIELD = 100
 _log = structlog.get_logger()
 
@@ -57,11 +61,14 @@ class NotFound(Problem):
 
 
 class Busy(Problem):
-    """An engine behind us doesn't answer; nothing was changed."""
+    """An engine behind us doesn't answer. Whether a commit took effect may be unknown: a repeat's key makes it safe."""
 
     status = 503
     type = "not-now"
-    title = "This doesn't work just now. Nothing was lost; please try again in a moment."
+    title = (
+        "This doesn't work just now. Please try again in a moment;"
+        " with the same Idempotency-Key nothing happens twice."
+    )
 
 
 def problem_response(
@@ -121,26 +128,15 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_engine(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
-        sqlstate = getattr(error.orig, "sqlstate", None) or ""
-        # 08 connection, 53 resources, 57 operator intervention, 25P04 transaction timeout, 40 rollback
-        if not sqlstate.startswith(("08", "53", "57", "25P04", "40")):
-            return await _on_bug(_request, error)
-    _log.warning("engine_unavailable", error=type(error).__name__)
+    if not is_away(error):
+        return await _on_bug(_request, error)
+    _log.warning("engine_unavailable", **describe(error))
     return problem_response(Busy.status, Busy.type, Busy.title, headers={"Retry-After": "2"})
 
 
 async def _on_bug(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("unexpected_error", error=type(error).__name__, where=_where(error))
+    _log.error("unexpected_error", **describe(error))
     return problem_response(500, "unexpected", "Something went wrong on our side. Nothing was lost.")
-
-
-def _where(error: BaseException) -> str:
-    """File and line of the innermost frame: no message, which could carry what was sent."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return "" if frame is None else f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}"
 
 
 def install(app: FastAPI) -> None:
@@ -158,6 +154,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(DBAPIError, _on_engine)
+    app.add_exception_handler(asyncpg.PostgresError, _on_engine)
+    app.add_exception_handler(asyncpg.InterfaceError, _on_engine)
     app.add_exception_handler(PoolTimeout, _on_engine)
     app.add_exception_handler(ConnectionError, _on_engine)
+    app.add_exception_handler(TimeoutError, _on_engine)
     app.add_exception_handler(Exception, _on_bug)

@@ -1,6 +1,7 @@
 """The edge every service's HTTP shares, over a real PostgreSQL and Redis: commit, repeat, limit, refuse."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import structlog
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
@@ -139,8 +141,12 @@ async def test_a_key_whose_request_failed_can_be_used_again(service: Service) ->
 
 
 async def test_a_bug_is_a_500_that_repeats_nothing_and_keeps_nothing(service: Service) -> None:
-    answer = await service.post("bug", alias=uuid4(), key=new_key())
+    with structlog.testing.capture_logs() as lines:
+        answer = await service.post("bug", alias=uuid4(), key=new_key())
     assert answer.status_code == 500
+    [line] = [line for line in lines if line["event"] == "unexpected_error"]
+    assert line["error"] == "RuntimeError"
+    assert re.fullmatch(r"\w+(\.\w+)+:\d+", line["where"]), "module and line"
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text
     assert await service.kept("bug") == 0

@@ -1,28 +1,20 @@
 """One statement on the session's own driver connection: what Core adds to each row costs half a thread page."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.api.problems import Busy
-
-AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
-
 
 async def fetch(session: AsyncSession, sql: str, *arguments: object) -> list[asyncpg.Record]:
     """The rows of `sql` ($1, $2, …). Sees what the session has written; begins no transaction of its own.
 
-    Raises Busy when the database doesn't answer.
+    Raises asyncpg's own errors, which the edge answers as it does SQLAlchemy's (`shared.database.faults`).
     """
     connection = await (await session.connection()).get_raw_connection()
     driver: Any = connection.driver_connection
-    try:
-        rows: list[asyncpg.Record] = await driver.fetch(sql, *arguments)
-    except AWAY:
-        raise Busy(headers={"Retry-After": "2"}) from None
+    rows: list[asyncpg.Record] = await driver.fetch(sql, *arguments)
     return rows
 
 
@@ -35,8 +27,3 @@ def page(items: list[dict[str, Any]], limit: int) -> dict[str, object]:
     """A page from up to `limit` + 1 items: `next` is the last shown one's id when there is one more."""
     shown = items[:limit]
     return {"items": shown, "next": shown[-1]["id"] if len(items) > limit else None}
-
-
-def joined(parts: Iterable[str]) -> str:
-    """SQL conditions that must all hold."""
-    return " AND ".join(parts) or "true"

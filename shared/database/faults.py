@@ -1,0 +1,23 @@
+"""Which errors say that the database can't answer now, rather than that a statement is at fault."""
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+# SQLSTATE: 08 connection, 53 resources, 57 operator intervention, 25P04 transaction timeout, 40 rollback.
+PASSING = ("08", "53", "57", "25P04", "40")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether another attempt may do: the connection, the engine or its load is at fault, not the statement.
+
+    Knows what SQLAlchemy raises and what asyncpg raises where a statement goes to the driver itself.
+    """
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # which is an argument that can't be encoded
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, DBAPIError | asyncpg.PostgresError):
+        state = getattr(getattr(error, "orig", error), "sqlstate", None)
+        return isinstance(state, str) and state.startswith(PASSING)
+    return False
