@@ -22,6 +22,7 @@ LEEWAY_SECONDS = 30  # the one clock-skew limit
 MAX_TOKEN_BYTES = 4096
 MAX_CACHED = 10_000
 REFETCH_SECONDS = 10  # an unknown key id makes us ask identity again, at most this often
+RETRY_SECONDS = 2  # and this soon after it didn't answer
 ROLES = frozenset({"member", "consultant", "provider", "analyst", "operator"})
 
 FetchKeys = Callable[[], Awaitable[dict[str, Any]]]
@@ -29,6 +30,10 @@ FetchKeys = Callable[[], Awaitable[dict[str, Any]]]
 
 class TokenRefused(Exception):
     """Not a token we accept. The reason is for tests and never goes into a log or an answer."""
+
+
+class KeysUnavailable(Exception):
+    """Identity doesn't answer and the token's key isn't known: it may be good or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,17 @@ class TokenVerifier:
         self._issuer = issuer
         self._audience = audience
         self._keys: dict[str, OKPKey] = {}
-        self._fetched_at: float | None = None
+        self._ask_again_at: float | None = None  # seconds since 1970
+        self._answered = True  # whether identity did, last time
         self._fetching = asyncio.Lock()
         self._seen: dict[str, Claims] = {}
         self._registry = jws.JWSRegistry(algorithms=[ALGORITHM])
 
     async def verify(self, token: str) -> Claims:
-        """Raises TokenRefused; httpx.HTTPError when identity's keys can't be had and none are known."""
+        """Raises TokenRefused; KeysUnavailable for a key id that isn't known while identity doesn't answer.
+
+        Nobody waits for identity longer than one attempt of somebody takes.
+        """
         claims = self._seen.get(token)
         if claims is None:
             claims = await self._read(token)
@@ -105,22 +114,36 @@ class TokenVerifier:
             raise TokenRefused("no key id")
         if key_id not in self._keys:
             async with self._fetching:
-                now = clock.now().timestamp()
-                recently = self._fetched_at is not None and abs(now - self._fetched_at) < REFETCH_SECONDS
-                if key_id not in self._keys and not recently:
-                    key_set = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
-                    fetched = {
-                        key.kid: key
-                        for key in key_set.keys
-                        if isinstance(key, OKPKey) and key.kid is not None
-                    }
-                    if self._keys.keys() - fetched.keys():
-                        self.forget()
-                    self._keys, self._fetched_at = fetched, now
+                if key_id not in self._keys and self._may_ask():
+                    await self._ask()
         try:
             return self._keys[key_id]
         except KeyError:
+            if not self._answered:
+                raise KeysUnavailable from None
             raise TokenRefused("unknown key") from None
+
+    def _may_ask(self) -> bool:
+        if self._ask_again_at is None:
+            return True
+        # More than we ever wait: the clock was set back.
+        left = self._ask_again_at - clock.now().timestamp()
+        return left <= 0 or left > REFETCH_SECONDS
+
+    async def _ask(self) -> None:
+        self._answered = False
+        try:
+            key_set = KeySet.import_key_set(await self._fetch_keys())  # type: ignore[arg-type]
+            self._answered = True
+        except (httpx.HTTPError, JoseError, ValueError):
+            return
+        finally:  # from the attempt's end: whoever queued behind one that hung must not hang as well
+            pause = REFETCH_SECONDS if self._answered else RETRY_SECONDS
+            self._ask_again_at = clock.now().timestamp() + pause
+        fetched = {key.kid: key for key in key_set.keys if isinstance(key, OKPKey) and key.kid is not None}
+        if self._keys.keys() - fetched.keys():
+            self.forget()
+        self._keys = fetched
 
     def _claims(self, body: object) -> Claims:
         if not isinstance(body, dict) or body.get("iss") != self._issuer or body.get("aud") != self._audience:

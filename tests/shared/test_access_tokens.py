@@ -1,16 +1,18 @@
 """Which access tokens a service accepts."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
 from shared import clock
-from shared.auth import TokenRefused, TokenVerifier
+from shared.auth import KeysUnavailable, TokenRefused, TokenVerifier
 from tests.tokens import ISSUER, Issuer
 
 
@@ -142,3 +144,54 @@ async def test_unknown_key_ids_do_not_make_us_ask_identity_each_time(issuer: Iss
             with pytest.raises(TokenRefused):
                 await verifier.verify(Issuer().token("forum"))
     assert asked == 1
+
+
+async def test_while_identity_hangs_only_one_waits_for_it_and_nobody_is_refused_for_it(
+    issuer: Issuer,
+) -> None:
+    asked, hangs = 0, True
+    gives_up = asyncio.Event()
+
+    async def fetch() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        if hangs:
+            await gives_up.wait()
+            raise httpx.ReadTimeout("no answer")
+        return issuer.jwks()
+
+    verifier = TokenVerifier(fetch, issuer=ISSUER, audience="forum")
+    with clock.stopped_at(clock.now()) as time:
+        tokens = [issuer.token("forum") for _ in range(20)]
+        waiting = asyncio.gather(*(verifier.verify(token) for token in tokens), return_exceptions=True)
+        await asyncio.sleep(0)
+        time.move(timedelta(seconds=5))  # longer than the pause after a failure
+        gives_up.set()
+        assert {type(error) for error in await waiting} == {KeysUnavailable}
+        assert asked == 1
+        with pytest.raises(KeysUnavailable):
+            await verifier.verify(tokens[0])
+        assert asked == 1
+        hangs = False
+        time.move(timedelta(seconds=2))
+        assert (await verifier.verify(tokens[0])).role == "member"
+        with pytest.raises(TokenRefused):
+            await verifier.verify(Issuer().token("forum"))
+
+
+async def test_known_keys_go_on_while_identity_is_away(issuer: Issuer) -> None:
+    away = False
+
+    async def fetch() -> dict[str, Any]:
+        if away:
+            raise httpx.ConnectError("away")
+        return issuer.jwks()
+
+    verifier = TokenVerifier(fetch, issuer=ISSUER, audience="forum")
+    with clock.stopped_at(clock.now()) as time:
+        await verifier.verify(issuer.token("forum"))
+        away = True
+        time.move(timedelta(seconds=30))
+        with pytest.raises(KeysUnavailable):
+            await verifier.verify(Issuer().token("forum"))
+        await verifier.verify(issuer.token("forum", role="consultant"))
