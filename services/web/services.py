@@ -109,7 +109,7 @@ class Gateway:
         await self._http.aclose()
 
     async def sign_in(self, sign_in_name: str, passphrase: str) -> str:
-        """The opaque session. Raises Refused (`sign-in-refused`, 429) or Away."""
+        """The opaque session. Raises Refused (`sign-in-failed`, 429) or Away."""
         made = await self.call(
             "identity",
             "POST",
