@@ -1,4 +1,4 @@
-"""Text as people may send it: NFC, no control characters, no bidirectional overrides."""
+"""Text as people may send it: NFC, no control characters, no bidirectional overrides, something to be seen."""
 
 import unicodedata
 from typing import Annotated
@@ -9,6 +9,11 @@ from pydantic_core import PydanticCustomError
 # Overrides, embeddings, isolates and marks that reorder text (Unicode UAX #9), and invisible separators.
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 ALLOWED_CONTROLS = frozenset("\n\t")
+# Letters and a symbol that are drawn as nothing: fillers of Hangul, and Braille without a dot.
+BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+MOST_MARKS = (
+    8  # on one letter, after NFC: no language piles up more, and thirty cover the lines above and below
+)
 
 
 def _refuse() -> PydanticCustomError:
@@ -19,8 +24,12 @@ def _refuse() -> PydanticCustomError:
 
 def _text(value: str) -> str:
     normal = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n"))
+    marks = 0
     for character in normal:
         category = unicodedata.category(character)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if marks > MOST_MARKS:
+            raise _refuse()
         if character in BIDI or category in ("Cs", "Co", "Cn"):
             raise _refuse()
         if category == "Cc" and character not in ALLOWED_CONTROLS:
@@ -36,7 +45,7 @@ def _line(value: str) -> str:
 
 
 def _not_empty(value: str) -> str:
-    if not value:
+    if not any(unicodedata.category(c)[0] in "LNPS" and c not in BLANK for c in value):
         raise PydanticCustomError("text_empty", "Please write something here.")
     return value
 

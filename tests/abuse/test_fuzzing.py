@@ -21,16 +21,17 @@ CASES = 16  # of each operation, sent by each role
 def sent(case: Any, service: str) -> dict[str, Any]:
     """The generated case as httpx's `request` takes it, bytes as they would go over the wire."""
     kwargs = case.as_transport_kwargs(base_url=f"http://{service}")
-    wire = requests.Request(
-        **{name: value for name, value in kwargs.items() if name != "timeout"}
-    ).prepare()
+    wire = requests.Request(**{name: value for name, value in kwargs.items() if name != "timeout"}).prepare()
     body = wire.body
     return {
         "method": wire.method,
         "url": wire.url,
         "content": body.encode() if isinstance(body, str) else body,
         "headers": [
-            (name.encode("latin-1", "replace"), value if isinstance(value, bytes) else value.encode("latin-1", "replace"))
+            (
+                name.encode("latin-1", "replace"),
+                value if isinstance(value, bytes) else value.encode("latin-1", "replace"),
+            )
             for name, value in wire.headers.items()
             if name.lower() not in ("authorization", "content-length", "accept-encoding")
         ],

@@ -60,7 +60,11 @@ def fields_of(here: Here, service: str, endpoint: str) -> list[str]:
     method, _, path = endpoint.partition(" ")
     document = here.apps[service].openapi()
     content = document["paths"][path][method.lower()].get("requestBody", {}).get("content", {})
-    names = [schema["schema"]["$ref"].rsplit("/", 1)[1] for schema in content.values() if "$ref" in schema["schema"]]
+    names = [
+        schema["schema"]["$ref"].rsplit("/", 1)[1]
+        for schema in content.values()
+        if "$ref" in schema["schema"]
+    ]
     return [field for name in names for field in document["components"]["schemas"][name]["properties"]]
 
 
@@ -126,7 +130,21 @@ def test_no_address_leads_to_another_host(here: Here) -> None:
 
 
 def test_queries_of_all_kinds_are_read_or_refused(here: Here) -> None:
-    values = ["%00", "%ff%fe", "%F0%9F%98%80" * 50, "'--", "a" * 5_000, "-1", "1e9", "9" * 50, "%25", "\\", "(((", '"', "&|!"]
+    values = [
+        "%00",
+        "%ff%fe",
+        "%F0%9F%98%80" * 50,
+        "'--",
+        "a" * 5_000,
+        "-1",
+        "1e9",
+        "9" * 50,
+        "%25",
+        "\\",
+        "(((",
+        '"',
+        "&|!",
+    ]
     values += ["0001-01-01", "9999-12-31", "0000-00-00", "*:*", "a:*&b", "../..", "{{7*7}}", "${jndi:x}"]
     for service, path, names, role in (
         ("forum", "/search", ["q", "after", "limit"], "member"),
@@ -145,6 +163,15 @@ def test_queries_of_all_kinds_are_read_or_refused(here: Here) -> None:
 
 def test_whoever_searches_for_anything_is_answered_soon(here: Here) -> None:
     began = time.perf_counter()
-    for words in ("a " * 100, "a-" * 100, '"' * 200, "(" * 200, "é" * 200, "a&" * 100, "-a " * 66, "or " * 66):
+    for words in (
+        "a " * 100,
+        "a-" * 100,
+        '"' * 200,
+        "(" * 200,
+        "é" * 200,
+        "a&" * 100,
+        "-a " * 66,
+        "or " * 66,
+    ):
         here.ask("GET", "forum", "/search", role="member", params={"q": words})
     assert time.perf_counter() - began < 8

@@ -55,7 +55,10 @@ def forgeries(issuer: Issuer, good: str, audience: str) -> Iterator[tuple[str, s
         yield f"alg {alg!r} with signature", f"{encoded(header | {'alg': alg})}.{payload_part}.{signature}"
     for secret in (json.dumps(public).encode(), base64.urlsafe_b64decode(public["x"] + "=="), b""):
         start = f"{encoded(header | {'alg': 'HS256'})}.{payload_part}"
-        yield "HS256 by the public key", f"{start}.{encoded(hmac.digest(secret, start.encode(), hashlib.sha256))}"
+        yield (
+            "HS256 by the public key",
+            f"{start}.{encoded(hmac.digest(secret, start.encode(), hashlib.sha256))}",
+        )
     for alg in ("EdDSA", "ES256", "RS256", ["Ed25519"], None, 1):
         yield f"alg {alg}", signed(header | {"alg": alg}, body, key)
     for typ in ("JWT", "at+JWT ", "id+jwt", "application/at+jwt", None, ["at+jwt"]):
@@ -65,15 +68,37 @@ def forgeries(issuer: Issuer, good: str, audience: str) -> Iterator[tuple[str, s
 
     own = OKPKey.generate_key("Ed25519", {"kid": header["kid"]})
     yield "another key under our key's id", signed(header, body, own)
-    brought = {"jwk": own.as_dict(private=False), "jku": "http://127.0.0.1:9/keys", "x5u": "http://127.0.0.1:9/x"}
+    brought = {
+        "jwk": own.as_dict(private=False),
+        "jku": "http://127.0.0.1:9/keys",
+        "x5u": "http://127.0.0.1:9/x",
+    }
     yield "a key it brings along", signed(header | brought, body, own)
-    for kid in ("nobody's", "../../dev/null", "' OR 1=1 --", "", None, 1, ["a"], {"kid": header["kid"]}, "k" * 2_000):
+    for kid in (
+        "nobody's",
+        "../../dev/null",
+        "' OR 1=1 --",
+        "",
+        None,
+        1,
+        ["a"],
+        {"kid": header["kid"]},
+        "k" * 2_000,
+    ):
         yield f"key id {str(kid)[:20]}", signed(header | {"kid": kid}, body, own)
 
     now = int(clock.now().timestamp())
     changes: list[dict[str, Any]] = [{"aud": other} for other in SERVICES if other != audience]
-    changes += [{"aud": [audience]}, {"aud": None}, {"aud": audience.upper()}, {"aud": "*"}, {"aud": {audience: 1}}]
-    changes += [{"iss": iss} for iss in ("https://evil.example", payload["iss"] + "/", [payload["iss"]], None)]
+    changes += [
+        {"aud": [audience]},
+        {"aud": None},
+        {"aud": audience.upper()},
+        {"aud": "*"},
+        {"aud": {audience: 1}},
+    ]
+    changes += [
+        {"iss": iss} for iss in ("https://evil.example", payload["iss"] + "/", [payload["iss"]], None)
+    ]
     changes += [{"exp": now - 31}, {"exp": 0}, {"exp": -(2**63)}, {"exp": None}, {"exp": str(now + 300)}]
     changes += [{"exp": [now + 300]}, {"iat": now + 120}, {"iat": "now"}, {"iat": None}]
     changes += [{"role": role} for role in ("root", "Operator", ["operator"], None, {"operator": 1})]
@@ -82,7 +107,18 @@ def forgeries(issuer: Issuer, good: str, audience: str) -> Iterator[tuple[str, s
         what = json.dumps(changed)[:60]
         yield f"changed {what}", f"{header_part}.{encoded(payload | changed)}.{signature}"
         yield f"signed {what}", signed(header, json.dumps(payload | changed).encode(), key)
-    for raw in (b"[]", b"null", b'"x"', b"1", b"", b"{", b"\xff", b"[" * 2_500, b'{"a":' * 1_000, b"9" * 2_500):
+    for raw in (
+        b"[]",
+        b"null",
+        b'"x"',
+        b"1",
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 2_500,
+        b'{"a":' * 1_000,
+        b"9" * 2_500,
+    ):
         yield f"payload {raw[:9]!r}", signed(header, raw, key)
     for raw in (b"[]", b"null", b"", b"{", b"\xff", b"[" * 2_900, b'{"a":' * 550, b"9" * 2_900):
         yield f"header {raw[:9]!r}", f"{encoded(raw)}.e30.AA"
@@ -90,7 +126,12 @@ def forgeries(issuer: Issuer, good: str, audience: str) -> Iterator[tuple[str, s
     yield "a token in a token", signed(header | {"cty": "JWT"}, good.encode(), key)
     yield "a token in a claim", signed(header, json.dumps({"jwt": good}).encode(), key)
     yield "encrypted", f"{encoded({'alg': 'dir', 'enc': 'A256GCM', 'typ': 'at+jwt'})}..AA.AA.AA"
-    yield "as JSON", encoded({"payload": payload_part, "signatures": [{"protected": header_part, "signature": signature}]})
+    yield (
+        "as JSON",
+        encoded(
+            {"payload": payload_part, "signatures": [{"protected": header_part, "signature": signature}]}
+        ),
+    )
     yield "no signature", f"{header_part}.{payload_part}."
     yield "half a signature", f"{header_part}.{payload_part}.{signature[:40]}"
     yield "more signature", f"{good}AAAA"
@@ -142,7 +183,9 @@ def test_a_token_counts_in_its_own_header_only(here: Here, dressed: Callable[[st
 
 def test_a_token_seen_before_ends_when_it_ends(here: Here) -> None:
     for service in ("forum", "events", "notifications"):
-        issued = here.issuer.token(service, at=clock.now() - timedelta(seconds=240), communities=here.communities)
+        issued = here.issuer.token(
+            service, at=clock.now() - timedelta(seconds=240), communities=here.communities
+        )
         bearer = {"Authorization": f"Bearer {issued}"}
         assert here.ask("GET", service, DOORS[service], headers=bearer).is_success
         with clock.stopped_at(clock.now() + timedelta(seconds=151)):

@@ -22,6 +22,12 @@ RECEIPT_LENGTH = 16  # 80 bits
 RECEIPT_LASTS = timedelta(days=90)
 RECEIPT = "erasure receipt"
 
+# In the order in which a new passphrase (credential, sessions) and a token exchange (session, participant) take them:
+# otherwise one of the two would be ended as a deadlock.
+LOCK_CREDENTIALS = text("SELECT FROM credentials WHERE participant_id = :participant ORDER BY id FOR UPDATE")
+LOCK_SESSIONS = text(
+    "SELECT FROM sessions WHERE participant_id = :participant ORDER BY family_hash FOR UPDATE"
+)
 LOCK = text("SELECT role FROM participants WHERE id = :participant FOR UPDATE")
 NOTICES = text("DELETE FROM notices_held WHERE alias = ANY(CAST(:aliases AS uuid[]))")
 PARTICIPANT = text(
@@ -118,6 +124,8 @@ async def forget_receipts(session: AsyncSession) -> None:
 
 async def _lock(session: AsyncSession, participant_id: UUID) -> str:
     await session.flush()
+    await session.execute(LOCK_CREDENTIALS, {"participant": participant_id})
+    await session.execute(LOCK_SESSIONS, {"participant": participant_id})
     role: str | None = await session.scalar(LOCK, {"participant": participant_id})
     if role is None:
         raise addresses.ParticipantGone

@@ -4,23 +4,31 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import queries
 from services.identity.keys import keys_of
 from services.identity.models.credentials import Consent
 from services.identity.models.participants import Participant
-from services.identity.switchboard import enrolments, erasure, studies
+from services.identity.switchboard import addresses, enrolments, erasure, studies
 from services.identity.texts import CONSENT_VERSION
 from shared import clock
+from shared.api.callers import SignInNeeded
 from shared.database import security_log
 
 
 async def decide_on_research(
     session: AsyncSession, participant: Participant, *, consent: bool, language: str
 ) -> None:
-    """The choice from now on. A no erases what studies have of this person; saying the same again changes nothing."""
-    await session.refresh(participant, ["research"], with_for_update=True)
+    """The choice from now on. A no erases what studies have of this person; saying the same again changes nothing.
+
+    Raises SignInNeeded when the account is erased at this moment.
+    """
+    try:
+        await session.refresh(participant, ["research"], with_for_update=True)
+    except InvalidRequestError:  # the row is no longer there
+        raise SignInNeeded from None
     if not participant.decide_on_research(consent):
         return
     stated = await session.scalar(
@@ -66,7 +74,11 @@ async def export(session: AsyncSession, participant: Participant) -> dict[str, A
 async def leave(session: AsyncSession, participant_id: UUID) -> str:
     """Erase the account: here at once, at the other services each at its own time. Answers the receipt code, once.
 
-    Invitations handed out by this person stay open: somebody else waits with the card.
+    Invitations handed out by this person stay open: somebody else waits with the card. Raises SignInNeeded when
+    another request has erased it at this moment.
     """
     await security_log.note(session, "erased", participant_id)
-    return await erasure.erase(session, participant_id)
+    try:
+        return await erasure.erase(session, participant_id)
+    except addresses.ParticipantGone:
+        raise SignInNeeded from None

@@ -72,8 +72,8 @@ async def exchange(session: AsyncSession, command: Exchange, lifetimes: Lifetime
     found = await session.get(Session, token.family_hash(keys), with_for_update=rotates)
     if found is None or not found.is_of(command.client_id, now):
         raise SessionEnded
-    participant = await session.get_one(Participant, found.participant_id)
-    if not participant.active:
+    participant = await session.get(Participant, found.participant_id)
+    if participant is None or not participant.active:
         raise SessionEnded
     successor = None
     try:
@@ -88,8 +88,12 @@ async def exchange(session: AsyncSession, command: Exchange, lifetimes: Lifetime
         return None
     if not may_enter(participant.role, command.audience):
         raise AudienceNotForRole
+    try:
+        alias = await addresses.alias_of(session, participant.id, command.audience)
+    except addresses.ParticipantGone:  # erased at this moment
+        raise SessionEnded from None
     subject = Subject(
-        alias=await addresses.alias_of(session, participant.id, command.audience),
+        alias=alias,
         role=participant.role,
         name=participant.display_name(keys) if command.audience in NAMED_AUDIENCES else None,
         communities=tuple(participant.community_ids) if command.audience == "events" else None,

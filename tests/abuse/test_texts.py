@@ -1,0 +1,186 @@
+"""Scripts and Unicode tricks in every text that people can send, through the real sanitiser and the forum's API."""
+
+import json
+import time
+import unicodedata
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from services.forum.rendering import ATTRIBUTES, LINK_REL, TAGS, render
+from tests.abuse.services import Here, problem_of
+from tests.events.conftest import CAFE
+
+RUNS = "alert(1)"
+SCRIPTS = [
+    f"<script>{RUNS}</script>", f"<img src=x onerror={RUNS}>", f"<svg/onload={RUNS}>", f"<svg><script>{RUNS}</script>",
+    f"<a href=javascript:{RUNS}>x</a>", f"[x](javascript:{RUNS})", f"[x](JaVaScRiPt:{RUNS})", f"[x](java\tscript:{RUNS})",
+    f"[x](&#106;avascript:{RUNS})", f"[x](data:text/html,<script>{RUNS}</script>)", f"[x](vbscript:{RUNS})",
+    f"<javascript:{RUNS}>", f"[x]: javascript:{RUNS}\n\n[x]", f"![x](javascript:{RUNS})", f"[x](\x01javascript:{RUNS})",
+    f'[x](https://a.example "onclick={RUNS}")', f'[x](https://a.example/"onmouseover="{RUNS})',
+    f"[x](https://a.example'><script>{RUNS}</script>)", f'```"><script>{RUNS}</script>\nx\n```', f"`<script>{RUNS}</script>`",
+    f"```html onload={RUNS}\n<script>\n```", f'"><script>{RUNS}</script>', f"'><svg onload={RUNS}>", f"</textarea><script>{RUNS}</script>",
+    f"</title><script>{RUNS}</script>", f"--><script>{RUNS}</script>", f"]]><script>{RUNS}</script>", f"<![CDATA[<script>{RUNS}</script>]]>",
+    f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={RUNS}&gt;">',
+    f'<noscript><p title="</noscript><img src=x onerror={RUNS}>">', f"<template><script>{RUNS}</script></template>",
+    "<iframe srcdoc='<script>1</script>'>", "<object data=x>", "<embed src=x>", "<base href=//evil.example>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>", "<link rel=stylesheet href=//evil.example>",
+    "<style>@import '//evil.example'</style>", "<p style='background:url(//evil.example)'>", "<form action=//evil.example>",
+    "<input autofocus onfocus=alert(1)>", "<details open ontoggle=alert(1)>", "<x-canary>", "{{7*7}}", "{% raw %}", "${7*7}", "#{7*7}",
+    "<a id=form_token name=form_token>", "<a target=_blank href=https://a.example>x</a>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "＜script＞alert(1)＜/script＞", "<scr\u200bipt>alert(1)</scr\u200bipt>", "[x](//evil.example/x)", "[x](\\\\evil.example)",
+    "<https://a.example/?q=<script>>", "- <script>\n  alert(1)\n  </script>", "> <img src=x onerror=alert(1)>", "# <b onclick=1>x</b>",
+]  # fmt: skip
+# In one text that would otherwise be read as something else, or looked at as nothing.
+TRICKS = {
+    "right to left override": "safe \u202etxt.exe", "isolate": "a\u2066b", "a mark that turns": "a\u200fb", "NUL": "a\x00b",
+    "escape": "a\x1b[31mb", "backspace": "abc\x08\x08", "half a character": "a\ud800b", "private use": "a\ue000b", "unassigned": "a\u0378b",
+    "no character": "a\uffffb", "C1 control": "a\x85b", "deprecated": "a\u061cb",
+}  # fmt: skip
+INVISIBLE = ["\u200b", "\u200c\u200d", "\u2060\u2061", "\ufeff", "\u00ad", "\u3164", "\u115f\u1160", "\uffa0", "\u2800", "\ufe0f", "\u034f",
+             "\U000e0041\U000e0042", "\u180e", "\u17b4\u17b5", " \u200b \u00a0 \u2003 ", "\u2028"]  # fmt: skip
+
+
+class Elements(HTMLParser):
+    """What a browser would make of a piece of HTML: its elements with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def harmless(html: str) -> None:
+    for tag, attributes in Elements(html).found:
+        assert tag in TAGS, html
+        allowed = ATTRIBUTES.get(tag, set()) | ({"rel", "title"} if tag == "a" else set())
+        assert attributes.keys() <= allowed, html
+        if "href" in attributes:
+            href = attributes["href"] or ""
+            assert attributes["rel"] == LINK_REL
+            assert urlsplit(href).scheme in ("http", "https", "mailto", ""), html
+            assert "script:" not in href.lower().replace("\t", "").split("/")[0], html
+
+
+@pytest.fixture(scope="module")
+def writer(here: Here) -> dict[str, str]:
+    bearer = here.issuer.bearer("forum", alias=(alias := uuid4()))
+    here.makes("forum", "/profile", {"name": f"Rush {alias.hex[:8]}"}, headers=bearer)
+    return bearer
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_in_a_post_comes_back_as_words(here: Here, writer: dict[str, str], script: str) -> None:
+    for body in (
+        script,
+        f"Hello {script} there",
+        f"**{script}**",
+        f"> {script}",
+        f"1. {script}",
+        script * 20,
+    ):
+        answer = here.ask(
+            "POST", "forum", "/threads", headers=writer, json={"title": "T", "wish": "listen", "body": body}
+        )
+        if answer.is_error:
+            assert problem_of(answer) == "text-not-allowed"
+            continue
+        thread = answer.json()
+        shown = thread["posts"][0]
+        harmless(shown["body_html"])
+        if "script" in script.lower() and RUNS in script:
+            assert f"<script>{RUNS}" not in shown["body_html"]
+        edited = here.ask(
+            "PUT", "forum", f"/posts/{shown['id']}", headers=writer, json={"body": body + " again"}
+        )
+        harmless(edited.json()["body_html"])
+
+
+def test_what_is_sent_as_json_is_never_taken_for_a_page(here: Here, writer: dict[str, str]) -> None:
+    thread = here.makes(
+        "forum", "/threads", {"title": SCRIPTS[0], "wish": "listen", "body": "B"}, headers=writer
+    )
+    for path in ("/threads", f"/threads/{thread['id']}", "/export", "/for-you", "/search?q=alert"):
+        answer = here.ask("GET", "forum", path, headers=writer | {"Accept": "text/html"})
+        assert answer.headers["content-type"] == "application/json"
+
+
+def text_fields(
+    here: Here, writer: dict[str, str]
+) -> Iterator[tuple[str, str, str, dict[str, Any], str, dict[str, Any]]]:
+    """(method, service, path, body, field, who) of every field that takes free text."""
+    cafe = CAFE | {
+        "community_id": str(here.communities[0]),
+        "starts": "2027-02-02T18:00",
+        "title": "T",
+        "prompt_text": "P",
+    }
+    mine: dict[str, Any] = {"headers": writer}
+    consultant = {"role": "consultant"}
+    for field in ("title", "body"):
+        yield "POST", "forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, field, mine
+    yield "POST", "forum", f"/threads/{here.ids['thread_id']}/posts", {"body": "B"}, "body", mine
+    yield "PUT", "forum", "/profile", {"name": "N"}, "name", mine
+    yield "POST", "forum", f"/posts/{here.ids['post_id']}/hides", {"reason": "R"}, "reason", consultant
+    for field in ("title", "area", "way_there", "toilet", "met_by", "place", "prompt_text"):
+        yield "POST", "events", "/gatherings", cafe, field, consultant
+    for field in ("name", "area"):
+        yield "POST", "events", "/communities", {"name": "N", "area": "A"}, field, {"role": "operator"}
+    study = {"title": "S", "communities": [str(uuid4())], "ends_on": "2027-12-31"}
+    yield "POST", "analytics", "/studies", study, "title", {"role": "analyst"}
+
+
+def test_no_field_takes_what_turns_hides_or_shows_as_nothing(here: Here, writer: dict[str, str]) -> None:
+    taken = []
+    for method, service, path, body, field, who in text_fields(here, writer):
+        for what, text in [*TRICKS.items(), *((f"nothing to see: {text!a}", text) for text in INVISIBLE)]:
+            raw = json.dumps(body | {field: text}).encode()
+            headers = {"Content-Type": "application/json"} | who.get("headers", {})
+            role = who.get("role", "nobody")
+            answer = here.ask(method, service, path, role=role, headers=headers, content=raw)
+            if answer.status_code != 422:
+                taken.append((service, path.split("/")[1], field, what, answer.status_code))
+    assert not taken, taken
+
+
+def test_marks_piled_on_a_letter_are_refused(here: Here, writer: dict[str, str]) -> None:
+    piled = "Z" + "\u0335\u0344\u0321\u0489" * 6 + "algo"
+    vietnamese = unicodedata.normalize("NFD", "Tiếng Việt rất đẹp, ngữ điệu")
+    for title, good in (
+        (piled, False),
+        (vietnamese, True),
+        ("שָׁלוֹם", True),
+        ("ที่นี่", True),
+        ("👩🏽‍🚒 🏳️‍🌈 क्षि", True),
+    ):
+        body = {"title": title, "wish": "listen", "body": title}
+        answer = here.ask("POST", "forum", "/threads", headers=writer, json=body)
+        assert answer.is_success == good, (title, answer.text)
+
+
+BLOWN_UP = {
+    "brackets": "[" * 16_000, "links": "[a](" * 4_000, "images": "![" * 8_000, "stars": "*a_ " * 4_000, "stars alone": "*" * 16_000,
+    "quotes": "> " * 8_000, "lists": "- " * 8_000, "numbers": "1. " * 5_000, "ticks": "`" * 8_000 + "a" + "`" * 7_999, "angle": "<a " * 5_000,
+    "entities": "&#x" * 5_000, "escapes": "\\" * 16_000, "autolinks": "<http://a>" * 1_600, "hr": "* * " * 4_000, "tabs": "\t" * 16_000,
+    "ticks of all lengths": "".join("e" + "`" * n for n in range(175)), "nested": "*" * 8_000 + "a" + "*" * 8_000, "headings": "# a\n" * 4_000,
+    "pairs": "**a *b " * 2_200, "closing": "a**" + "c* " * 5_000, "deep list": "".join(" " * n + "- a\n" for n in range(170)),
+    "emphasis": "a_**b_**" * 2_000, "fences": "```\n" * 4_000, "unclosed links": "[a](<" * 3_000, "titles": '[a](b "' * 2_200, "refs": "[a]: b\n" * 2_200,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BLOWN_UP)
+def test_no_text_costs_long_to_render_or_grows_without_measure(what: str) -> None:
+    source = BLOWN_UP[what][:16_384]
+    began = time.process_time()
+    html = render(source)
+    assert time.process_time() - began < 1.5, "all others in the service wait meanwhile"
+    assert len(html) < 20 * len(source)
+    harmless(html)
