@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
 
 from fastapi import FastAPI
 
@@ -9,6 +10,7 @@ from services.events import consumers, http
 from services.events.http.callers import Service
 from services.events.settings import Settings
 from services.events.use_cases.called_names import forget_after_the_day
+from services.events.use_cases.shuffling import forget_the_order
 from shared import clock
 from shared.api import callers, health, idempotency, problems, transactions
 from shared.api.limits import Limiter, make_redis
@@ -34,10 +36,17 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     bus = Bus(make_broker(settings.kafka, "events"), sessions, "events", settings, relay.wake)
     consumers.subscribe(bus, secret)
 
+    shuffled_on: date | None = None
+
     async def forget_what_is_past() -> None:
+        nonlocal shuffled_on
         async with sessions() as session, session.begin():
             await forget_after_the_day(session, clock.now())
             await idempotency.forget_old(session)
+        if shuffled_on != (today := clock.today(region.time_zone)):
+            async with sessions() as session, session.begin():
+                await forget_the_order(session)
+            shuffled_on = today
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.payloads.identity import AudienceAlias
+from shared.database.shuffling import shuffle
 
 # Notices and departures come by two consumers: one at a time, or a flag could be raised while its alias departs.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('flags'))")
@@ -55,7 +56,11 @@ class Notice:
 
 
 async def apply_notices(session: AsyncSession, notices: Sequence[Notice]) -> None:
-    """Raise and lower flags as the last notice of each alias and category says."""
+    """Raise and lower flags as the last notice of each alias and category says.
+
+    A flag's row shares its transaction with the inbox's, which bears a date, and rows stand as they came: so all
+    flags are written anew each time, or a copy would tell since which day something waits for whom.
+    """
     await session.execute(ONE_AT_A_TIME)
     last = {(notice.alias, notice.category): notice.settled for notice in notices}
     for statement, settled in ((LOWER, True), (RAISE, False)):
@@ -65,6 +70,7 @@ async def apply_notices(session: AsyncSession, notices: Sequence[Notice]) -> Non
                 statement,
                 {"aliases": [alias for alias, _ in these], "categories": [category for _, category in these]},
             )
+    await shuffle(session, "waiting")
 
 
 async def apply_departures(session: AsyncSession, told: Sequence[AudienceAlias]) -> None:

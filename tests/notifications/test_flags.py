@@ -124,7 +124,9 @@ async def test_rows_of_flags_dont_tell_since_when_something_waits(notifications:
     for alias in raised:
         await tell(notifications, new(alias, "replies"))
     async with notifications.app.state.sessions() as session:
-        kept = (await session.execute(text("SELECT xmin::text AS moment, alias FROM waiting ORDER BY ctid"))).all()
+        kept = (
+            await session.execute(text("SELECT xmin::text AS moment, alias FROM waiting ORDER BY ctid"))
+        ).all()
     assert len({row.moment for row in kept}) == 1
     in_order = [row.alias for row in kept if row.alias in set(raised)]
     assert sorted(in_order) == sorted(raised)
