@@ -147,6 +147,11 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
         "analytics": {"calls": PLENTY, "kafka": KafkaSettings(bootstrap_servers=engines.kafka)},
     }
     apps, clients, settings = {}, {}, {}
+
+    async def fetch_keys() -> dict[str, Any]:
+        """The test's issuer and identity itself: both kinds of tokens are good."""
+        return {"keys": [*issuer.jwks()["keys"], *apps["identity"].state.parts.ring.jwks()["keys"]]}
+
     for service in SERVICES:
         settings[service] = importlib.import_module(f"services.{service}.settings").Settings(
             region_file=REGION,
@@ -159,7 +164,7 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
             **own[service],
         )
         make = importlib.import_module(f"services.{service}.app").create_app
-        apps[service] = make(settings[service], *(() if service == "identity" else (issuer.fetch_keys,)))
+        apps[service] = make(settings[service], *(() if service == "identity" else (fetch_keys,)))
         await stack.enter_async_context(apps[service].router.lifespan_context(apps[service]))
         transport = httpx.ASGITransport(apps[service], raise_app_exceptions=False)
         clients[service] = await stack.enter_async_context(

@@ -88,4 +88,4 @@ def test_no_request_of_any_role_is_a_fault_of_ours(
     assert calls >= len(TABLE[service]) * len(ROLES)
     assert service == "notifications" or calls > CASES * len(ROLES) * len(TABLE[service]) / 2
     with capsys.disabled():
-        print(f"\n  fuzzed {service}: {calls} calls, answered {dict(sorted(answered.items()))} ", end="")
+        print(f"\n  fuzzed {service}: {calls} calls, answered {dict(sorted(answered.items()))} ", end="")  # noqa: T201

@@ -159,7 +159,7 @@ def test_no_forged_token_opens_a_door(here: Here, service: str, capsys: pytest.C
         tried += 1
     assert here.ask("GET", service, DOORS[service], headers={"Authorization": f"Bearer {good}"}).is_success
     with capsys.disabled():
-        print(f"\n  {service}: {tried} forged tokens refused ", end="")
+        print(f"\n  {service}: {tried} forged tokens refused ", end="")  # noqa: T201
 
 
 @pytest.mark.parametrize(
