@@ -10,7 +10,7 @@ from services.analytics.http import Service
 from services.analytics.settings import Settings
 from services.analytics.use_cases import publishing, studies
 from shared import clock
-from shared.api import callers, health, idempotency, problems, transactions
+from shared.api import callers, health, idempotency, limits, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -54,20 +54,18 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(redis.aclose)
             if settings.relay:
                 in_background(ends, relay.run())
-            in_background(
-                ends, run_every(settings.look_for_closings_seconds, look_for_closings, name="closings")
-            )
-            in_background(ends, run_every(settings.tidying_seconds, tidy, name="tidying"))
+            if settings.consumers:
+                for seconds, work, name in (
+                    (settings.close_every_seconds, look_for_closings, "closings"),
+                    (settings.tidy_every_seconds, tidy, "tidying"),
+                ):
+                    in_background(ends, run_every(seconds, work, name=name))
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
 
     app = FastAPI(title="Peercafe analytics", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.service = Service(
-        settings,
-        region.time_zone,
-        Limiter(redis, settings.redis_prefix, settings.secret.get_secret_value().encode()),
-    )
+    app.state.service = Service(settings, region.time_zone)
     app.state.relay = relay
     problems.install(app)
     transactions.install(app, sessions)
@@ -75,6 +73,11 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="analytics"
     )
     callers.install(app, verifier)
+    limits.install(
+        app,
+        Limiter(redis, settings.redis_prefix, settings.secret.get_secret_value().encode()),
+        calls=settings.calls,
+    )
     app.include_router(http.router)
     health.install(app, bus)
     return app

@@ -15,9 +15,9 @@ from services.analytics.use_cases import studies
 from services.analytics.use_cases.studies import DecideStudy, ProposeStudy
 from shared import clock
 from shared.api import idempotency
-from shared.api.callers import Caller, requires
+from shared.api.callers import Caller
 from shared.api.idempotency import IdempotencyKey
-from shared.api.limits import Limiter
+from shared.api.limits import limited
 from shared.api.pages import After, Limit, Page
 from shared.api.transactions import Session
 from shared.contracts.topics import research_topic
@@ -31,7 +31,6 @@ class Service:
 
     settings: Settings
     zone: str  # IANA, the region's
-    limiter: Limiter
 
     @property
     def today(self) -> date:
@@ -52,24 +51,9 @@ def _service(request: Request) -> Service:
 Here = Annotated[Service, Depends(_service)]
 
 
-async def _analyst(here: Here, caller: Annotated[Caller, Depends(requires("analyst"))]) -> Caller:
-    await here.limiter.take("calls", caller.alias, here.settings.calls)
-    return caller
-
-
-async def _operator(here: Here, caller: Annotated[Caller, Depends(requires("operator"))]) -> Caller:
-    await here.limiter.take("calls", caller.alias, here.settings.calls)
-    return caller
-
-
-async def _either(here: Here, caller: Annotated[Caller, Depends(requires("analyst", "operator"))]) -> Caller:
-    await here.limiter.take("calls", caller.alias, here.settings.calls)
-    return caller
-
-
-Analyst = Annotated[Caller, Depends(_analyst)]
-Operator = Annotated[Caller, Depends(_operator)]
-AnalystOrOperator = Annotated[Caller, Depends(_either)]
+Analyst = Annotated[Caller, Depends(limited("analyst", limit="calls"))]
+Operator = Annotated[Caller, Depends(limited("operator", limit="calls"))]
+AnalystOrOperator = Annotated[Caller, Depends(limited("analyst", "operator", limit="calls"))]
 
 
 @router.post("/studies", status_code=201)

@@ -1,4 +1,4 @@
-"""What may be published of a study: pure rules about nothing but numbers (DESIGN §2, two levels of figures).
+"""What may be published of a study: pure rules about numbers and whose they are (DESIGN §2, two levels of figures).
 
 A published figure never tells anything about fewer than `minimum` people, alone or by subtraction:
 
@@ -8,8 +8,11 @@ A published figure never tells anything about fewer than `minimum` people, alone
 - *dominance*: what people did is left out when one of them did more than half of it, or two more than three quarters,
   because those who know their own share learn the other's;
 - *extremes*: the smallest and the largest café are always left out: they are single evenings;
-- *earlier publications*: a count of people that differs by 1 to `minimum` - 1 from one published before about any of the
-  same communities is left out, and so are acts whose period overlaps with one whose acts were published before.
+- *earlier publications of the same communities*: *rest* holds across them, too (those who viewed now among the members
+  of then), and acts are left out whose period overlaps with one whose acts were published before;
+- *earlier publications of some of the communities*: everything about people is left out. Wholes and parts could be added
+  up and subtracted, also several at once. So any two publications about people have the same communities or none in
+  common.
 
 Counts of cafés are not about people. Totals are sums of published cells.
 """
@@ -17,6 +20,7 @@ Counts of cafés are not about people. Totals are sums of published cells.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 PEOPLE = ("members", "members_who_viewed", "members_who_wrote", "members_who_came")
 ACTS = ("posts", "views")
@@ -74,11 +78,17 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A publication made before, about at least one of the same communities; both days included."""
+    """A publication made before; both days included."""
 
+    communities: frozenset[UUID]
     since: date
     until: date
     published: Published
+
+    @property
+    def tells_about_people(self) -> bool:
+        """Whether there is anything in it to subtract from."""
+        return any(self.published.value(metric) is not None for metric in PEOPLE + ACTS)
 
 
 def dominated(per_person: Sequence[int]) -> bool:
@@ -98,19 +108,23 @@ def _close(one: int, other: int, minimum: int) -> bool:
     return 0 < abs(one - other) < minimum
 
 
+def _nested(one: str, other: str) -> bool:
+    """Whether one of these counts of people holds the other."""
+    return one == other or (one, other) in NESTED or (other, one) in NESTED
+
+
 def _people(figures: Figures, earlier: Sequence[Earlier], minimum: int) -> dict[str, int | None]:
-    """The counts of people that may stand beside one another and beside earlier ones."""
+    """The counts of people that may stand beside one another and beside earlier ones of the same communities."""
+    told = [(name, publication.published.value(name)) for publication in earlier for name in PEOPLE]
     kept: dict[str, int | None] = {}
+    # In this order a group is judged after all groups that hold it, so one pass is enough.
     for name in PEOPLE:
         value: int = getattr(figures, name)
-        before = (publication.published.value(name) for publication in earlier)
-        seen_through = any(old is not None and _close(value, old, minimum) for old in before)
+        seen_through = any(
+            old is not None and _nested(name, known) and _close(value, old, minimum)
+            for known, old in (*told, *kept.items())
+        )
         kept[name] = None if value < minimum or seen_through else value
-    # In this order a group is judged after all groups that hold it, so one pass is enough.
-    for inner, outer in NESTED:
-        small, large = kept[inner], kept[outer]
-        if small is not None and large is not None and _close(small, large, minimum):
-            kept[inner] = None
     return kept
 
 
@@ -126,6 +140,7 @@ def publish(
     per_person: Mapping[str, Sequence[int]],
     *,
     minimum: int,
+    communities: frozenset[UUID],
     since: date,
     until: date,
     earlier: Sequence[Earlier] = (),
@@ -135,13 +150,17 @@ def publish(
     `per_person` holds, for "posts" and "views", each person's count (any order); `minimum` is in people; `since` and
     `until` are the study's first and last day; `earlier` are the publications about any of its communities.
     """
-    people = _people(figures, earlier, minimum)
-    acts = {
-        metric: None
-        if _overlaps(since, until, earlier, metric)
-        else _acts(per_person.get(metric, ()), minimum)
-        for metric in ACTS
-    }
+    before = [one for one in earlier if one.tells_about_people and one.communities & communities]
+    people: dict[str, int | None] = dict.fromkeys(PEOPLE)
+    acts: dict[str, int | None] = dict.fromkeys(ACTS)
+    if all(one.communities == communities for one in before):
+        people = _people(figures, before, minimum)
+        acts = {
+            metric: None
+            if _overlaps(since, until, before, metric)
+            else _acts(per_person.get(metric, ()), minimum)
+            for metric in ACTS
+        }
     return Published(
         **people,
         **acts,

@@ -43,7 +43,7 @@ ROWS = text(
 COUNTS = text("SELECT counts FROM journeys WHERE study_id = :study")
 PUBLISHED = text("SELECT figures FROM publications WHERE study_id = :study")
 EARLIER = text(
-    "SELECT since, until, figures FROM publications WHERE communities && CAST(:communities AS uuid[])"
+    "SELECT communities, since, until, figures FROM publications WHERE communities && CAST(:communities AS uuid[])"
 )
 IS_CLOSED = text("SELECT closed FROM accounts WHERE alias = :alias")
 
@@ -99,7 +99,9 @@ async def published(session: AsyncSession, study_id: UUID) -> dict[str, Any] | N
 async def earlier_publications(session: AsyncSession, communities: list[UUID]) -> list[Earlier]:
     """What was published before about any of these communities."""
     found = await session.execute(EARLIER, {"communities": communities})
-    return [Earlier(row.since, row.until, Published(**row.figures)) for row in found]
+    return [
+        Earlier(frozenset(row.communities), row.since, row.until, Published(**row.figures)) for row in found
+    ]
 
 
 async def is_closed(session: AsyncSession, alias: UUID) -> bool:

@@ -13,7 +13,7 @@ class Settings(ServiceSettings):
     minimum_cell: int = Field(
         default=8, ge=8
     )  # people behind any published figure; a region may only raise it
-    look_for_closings_seconds: float = 1.0
-    tidying_seconds: float = 3600.0
+    close_every_seconds: float = 1
+    tidy_every_seconds: float = 3600
     stream_replicas: int = 1  # of a study's own topic; as many brokers must exist
     calls: LimitSettings = LimitSettings(rate=20, burst=60)  # per alias

@@ -159,6 +159,6 @@ async def running(settings: Settings) -> AsyncIterator[Analytics]:
 async def analytics(engines: Engines) -> AsyncIterator[Analytics]:
     """The service without consumers and relay: tests play the records and look into the outbox."""
     dsn = await engines.database("analytics")
-    quiet = settings(engines, dsn, relay=False, consumers=False, look_for_closings_seconds=3600)
+    quiet = settings(engines, dsn, relay=False, consumers=False)
     async with running(quiet) as service:
         yield service

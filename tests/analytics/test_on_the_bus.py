@@ -71,7 +71,7 @@ async def test_a_study_lives_from_its_records_to_its_streams(engines: Engines) -
     producer = AIOKafkaProducer(bootstrap_servers=engines.kafka)
     await producer.start()
     try:
-        async with running(settings(engines, dsn, look_for_closings_seconds=0.05)) as analytics:
+        async with running(settings(engines, dsn, close_every_seconds=0.05)) as analytics:
             await play(analytics, Others(producer, analytics), engines)
     finally:
         await producer.stop()

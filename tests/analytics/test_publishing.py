@@ -137,15 +137,28 @@ async def test_a_group_of_a_few_is_left_out(analytics: Analytics) -> None:
 
 
 async def test_a_second_study_of_the_same_people_tells_no_difference_of_a_few(analytics: Analytics) -> None:
-    shared_by_both = uuid4()
+    communities = [uuid4(), uuid4()]
     for members, expected in ((29, 29), (27, None), (60, 60)):
-        communities = [shared_by_both, uuid4()]
         study = await analytics.open_study(communities)
         await live_through(analytics, study, communities, members=members)
         await close(analytics, study, members=members)
         made = await published(analytics, study)
         assert made["members"] == expected
         assert (made["posts"] is None) == (members != 29)
+        communities.reverse()
+
+
+async def test_a_study_of_a_part_of_the_communities_tells_nothing_about_people(analytics: Analytics) -> None:
+    whole = [uuid4(), uuid4()]
+    for communities, members in ((whole, 40), (whole[:1], 20), ([uuid4()], 20)):
+        study = await analytics.open_study(communities)
+        await live_through(analytics, study, communities, members=members)
+        await close(analytics, study, members=members)
+        made = await published(analytics, study)
+        told = {name for name, value in made.items() if value is not None}
+        assert ("members" in told) == (communities != whole[:1])
+        if communities == whole[:1]:
+            assert told == {"cafes", "cafes_by_community"}
 
 
 async def test_a_figure_the_study_did_not_ask_for_is_not_published(analytics: Analytics) -> None:

@@ -14,7 +14,7 @@ from shared import hlc
 from shared.contracts.payloads.analytics import ResearchRow
 from shared.contracts.payloads.identity import Source, StudyAlias
 from shared.contracts.topics import research_topic
-from shared.outbox.add import add_all as publish_all
+from shared.outbox import add as outbox
 
 # All of this file locks aliases in their order, so that no two batches wait for each other in a circle.
 NAME = text(
@@ -155,7 +155,7 @@ async def take_aliases(
             study_id=row.study_id,
             source=row.source,
         )
-        await publish_all(session, research_topic(row.study_id), [(row.alias, gone)])
+        await outbox.add_all(session, research_topic(row.study_id), [(row.alias, gone)])
 
 
 async def _publish_rows(session: AsyncSession, rows: Sequence[_Row], home: str) -> None:
@@ -179,7 +179,9 @@ async def _publish_rows(session: AsyncSession, rows: Sequence[_Row], home: str) 
             )
         )
     for study_id, payloads in by_study.items():
-        await publish_all(session, research_topic(study_id), [(payload.id, payload) for payload in payloads])
+        await outbox.add_all(
+            session, research_topic(study_id), [(payload.id, payload) for payload in payloads]
+        )
 
 
 async def _tell(session: AsyncSession, rows: Sequence[_Row]) -> None:

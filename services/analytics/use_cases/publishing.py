@@ -13,7 +13,7 @@ from services.analytics.policy import Published
 from shared import hlc
 from shared.contracts import topics
 from shared.contracts.payloads.analytics import SummaryPublished
-from shared.outbox.add import add_all as publish_all
+from shared.outbox import add as outbox
 
 # Identity's table of counts says how many records it released; a source it doesn't name released none.
 ARRIVED = text(
@@ -51,6 +51,7 @@ async def _publish(session: AsyncSession, study: Study, *, minimum: int, today: 
         await queries.figures(session, study, today),
         await queries.acts_per_person(session, study.id),
         minimum=minimum,
+        communities=frozenset(study.communities),
         since=since,
         until=until,
         earlier=await queries.earlier_publications(session, study.communities),
@@ -69,7 +70,7 @@ async def _publish(session: AsyncSession, study: Study, *, minimum: int, today: 
     )
     study.complete()
     await session.flush()
-    await publish_all(
+    await outbox.add_all(
         session, topics.SUMMARY, [(one.id, one) for one in _summaries(published, study, until, today, home)]
     )
 

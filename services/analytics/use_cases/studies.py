@@ -14,7 +14,7 @@ from shared.api.callers import AccountClosed
 from shared.contracts import topics
 from shared.contracts.payloads.identity import Source
 from shared.database import security_log
-from shared.outbox.add import add as publish
+from shared.outbox import add as outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ async def approve(session: AsyncSession, command: DecideStudy) -> Study:
     study = await _locked(session, command)
     study.approve(command.operator, at=command.at, today=command.today)
     await security_log.note(session, "study-approved", command.operator, study.id)
-    await publish(session, topics.STUDIES, study.id, study.recorded(command.home))
+    await outbox.add(session, topics.STUDIES, study.id, study.recorded(command.home))
     return study
 
 
@@ -118,7 +118,7 @@ async def close(session: AsyncSession, command: DecideStudy) -> Study:
     study = await _locked(session, command)
     study.close(command.operator, at=command.at, today=command.today)
     await security_log.note(session, "study-closed", command.operator, study.id)
-    await publish(session, topics.STUDIES, study.id, study.recorded(command.home))
+    await outbox.add(session, topics.STUDIES, study.id, study.recorded(command.home))
     return study
 
 
@@ -131,7 +131,7 @@ async def close_ended(session: AsyncSession, *, at: datetime, today: date, home:
     for study in ended:
         study.close(None, at=at, today=study.ends_on)
         await security_log.note(session, "study-closed", None, study.id)
-        await publish(session, topics.STUDIES, study.id, study.recorded(home))
+        await outbox.add(session, topics.STUDIES, study.id, study.recorded(home))
         count += 1
     return count
 
