@@ -44,9 +44,9 @@ class Wakes:
     async def stop_listening(self) -> None:
         """Another process may hold the lock: tell it."""
         task, self._listening = self._listening, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        while task is not None and not task.done():
+            task.cancel()  # again, should a client that is just connecting have taken the first for its own
+            await asyncio.wait([task], timeout=0.5)
 
     async def close(self) -> None:
         """Let go of Redis."""

@@ -19,6 +19,7 @@ from shared.contracts.topics import Topic
 from shared.database.engine import make_engine, make_sessions
 from shared.outbox import add as adding
 from shared.outbox import relay as relaying
+from shared.outbox.publisher import Publisher
 from shared.settings import ServiceSettings
 
 WRITTEN_AT_ONCE = 3
@@ -32,7 +33,7 @@ async def write_and_relay(
     Tells the versions it has committed, then "here" when it stands where it is to be killed.
     """
 
-    class Stopping(relaying.Publisher):
+    class Stopping(Publisher):
         async def publish(self, rows: Any, blocked: Any) -> list[int]:
             if stop_before == "publish" and len(rows) > 0:
                 await _stand(tell)
@@ -41,7 +42,6 @@ async def write_and_relay(
                 await _stand(tell)
             return acknowledged
 
-    relaying.Publisher = Stopping  # type: ignore[misc]
     relaying.RETRY_LOCK = 0.02
     engine = make_engine(settings.database_url.get_secret_value(), pool=1)
     async with make_sessions(engine)() as session:
@@ -51,7 +51,9 @@ async def write_and_relay(
             async with session.begin():
                 await adding.add(session, topic, key, payload)
             tell.send(version)
-    await relaying.Relay("forum", settings).run()
+    relay = relaying.Relay("forum", settings)
+    relay._publisher = Stopping("forum", settings.kafka)
+    await relay.run()
 
 
 async def receive(settings: ServiceSettings, topic: Topic, tell: Connection, group: str) -> None:

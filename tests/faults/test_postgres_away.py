@@ -79,7 +79,7 @@ async def test_requests_are_refused_clearly_while_the_database_is_away(engines: 
         assert refused_clearly(await writes(ada, thread, key))
         assert refused_clearly(await ada.ask("GET", "/threads"))
         starting = asyncio.create_task(engines.start(Postgres))
-        answers = []
+        answers: list[httpx.Response] = []
         while not answers or answers[-1].status_code == 503:
             answers.append(await writes(ada, thread, key))  # while it starts, it refuses by itself
             await asyncio.sleep(0.005)
