@@ -9,6 +9,7 @@ from deploy.command.options import fail, kafka_answers
 
 REGIONS = Path(__file__).parents[1] / "regions"
 NORTH = REGIONS / "north.toml"
+GRACE_SECONDS = 15  # for requests under way; whoever stops us waits longer
 WITH_DATABASE = ("identity", "forum", "events", "notifications", "analytics")
 SERVICES = (*WITH_DATABASE, "web")
 
@@ -42,6 +43,7 @@ def serve_one(name: str, *, port: int, address: str) -> None:
         log_config=None,
         proxy_headers=False,
         server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 
