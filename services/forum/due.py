@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -12,6 +11,7 @@ from services.forum.replicas.applying import Replicas
 from services.forum.replicas.held import release_due
 from services.forum.use_cases.leaving import acknowledge_others, erase_some
 from shared import clock
+from shared.api import idempotency
 
 # By primary key: ids begin with their time, and a day's worth of rows is looked at.
 HIGHEST = text("""
@@ -21,8 +21,6 @@ SELECT coalesce(max(version), 0) FROM (
     UNION ALL (SELECT version FROM reactions WHERE home = :region ORDER BY id DESC LIMIT 1000)
 ) newest
 """)
-# Keys are kept until the end of the next day (DESIGN §2).
-FORGET_KEYS = text("DELETE FROM idempotency WHERE made_on < :day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +33,14 @@ class DueWork:
     wake_relay: Callable[[], None]
 
     async def erase(self) -> None:
-        """Go on until nobody is left to erase, a transaction at a time."""
-        more = True
-        while more:
-            async with self.sessions() as session, session.begin():
-                more = await erase_some(session, self.home, clock.now())
-                more = await acknowledge_others(session, self.home, clock.now()) or more
-            if more:
-                self.wake_relay()
+        """Go on until nobody is left to erase and no erasure to acknowledge, a transaction at a time."""
+        for some in (erase_some, acknowledge_others):
+            more = True
+            while more:
+                async with self.sessions() as session, session.begin():
+                    more = await some(session, self.home, clock.now())
+                if more:
+                    self.wake_relay()
 
     async def release_held(self) -> None:
         """Apply the records whose time has come."""
@@ -56,7 +54,7 @@ class DueWork:
     async def tidy(self) -> None:
         """Drop idempotency keys of the day before yesterday and earlier."""
         async with self.sessions() as session, session.begin():
-            await session.execute(FORGET_KEYS, {"day": clock.today() - timedelta(days=1)})
+            await idempotency.forget_old(session)
 
 
 async def highest_version(session: AsyncSession, region: str) -> int:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from services.forum.due import DueWork
 from services.forum.ids import Home, Identity
 from services.forum.replicas.applying import Replicas
@@ -101,6 +103,10 @@ class Applying:
 
     async def south(self, *payloads: Any) -> None:
         await self.apply(*(received(payload, SOUTH) for payload in payloads))
+
+    async def execute(self, sql: str, **parameters: object) -> None:
+        async with self.sessions() as session, session.begin():
+            await session.execute(text(sql), parameters)
 
     async def erase(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).erase()

@@ -166,6 +166,36 @@ async def test_a_record_far_ahead_of_time_waits_until_it_is_due(
     assert await forum.rows("SELECT FROM held_records") == []
 
 
+async def test_held_records_that_this_release_cant_read_stay_and_hold_up_nobody(
+    forum: Place, applying: Applying
+) -> None:
+    south = Region()
+    day = timedelta(days=1)
+    threads = [south.thread(title, version=ahead(day)) for title in ("of a new type", "broken", "good")]
+    await applying.south(south.profile(), *threads)
+    for thread, change in zip(
+        threads, ("type = 'peercafe.forum.thread.reopened.v1'", "body = '{}'"), strict=False
+    ):
+        await applying.execute(f"UPDATE held_records SET {change} WHERE key = '{thread.id}'")
+    with stopped_at(datetime.now(UTC)) as time:
+        time.move(day)
+        await applying.release_due()
+        assert [row["title"] for row in await forum.rows("SELECT title FROM threads")] == ["good"]
+        assert len(await forum.rows("SELECT FROM held_records")) == 2
+        # An upgrade knows both.
+        await applying.execute(f"UPDATE held_records SET type = '{threads[0].type}'")
+        repaired = threads[1].model_dump_json().encode()
+        broken = str(threads[1].id)
+        await applying.execute(
+            "UPDATE held_records SET body = :body WHERE key = :key", body=repaired, key=broken
+        )
+        time.move(timedelta(hours=1))
+        await applying.release_due()
+    titles = {row["title"] for row in await forum.rows("SELECT title FROM threads")}
+    assert titles == {"of a new type", "broken", "good"}
+    assert await forum.rows("SELECT FROM held_records") == []
+
+
 async def test_our_clock_doesnt_follow_one_that_is_far_ahead(applying: Applying) -> None:
     south = Region()
     await applying.south(south.thread(version=ahead(timedelta(days=400))))
