@@ -7,7 +7,12 @@ from shared.bus.bus import Bus
 
 
 def install(app: FastAPI, bus: Bus) -> None:
-    """`/health/live` (by the consumers' progress) and `/health/ready` of `app`: 200 or 503."""
+    """`/health/live` (by the consumers' progress) and `/health/ready` of `app`: 200 or 503.
+
+    Ready also says which consumer groups fail and how many records each has still to handle. `bus` stands in
+    `app.state.bus` from now on.
+    """
+    app.state.bus = bus
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:
@@ -16,5 +21,6 @@ def install(app: FastAPI, bus: Bus) -> None:
 
     @app.get("/health/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
-        is_ready = bus.health().ready
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+        health = bus.health()
+        said = {"ready": health.ready, "failing": list(health.failing), "lag": health.lag}
+        return JSONResponse(said, 200 if health.ready else 503)

@@ -1,17 +1,25 @@
 """How clients are made, and when a consumer counts as stuck."""
 
+from typing import Any
+
+import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
+from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.api import health
 from shared.bus.broker import connection
 from shared.bus.bus import pattern_of
+from shared.bus.facts import subscribe_facts
 from shared.bus.progress import Progress
 from shared.bus.reading import Source
 from shared.bus.state import subscribe_state
+from shared.contracts.payloads.notices import NoticeAddressed
 from shared.contracts.topics import POSTS
 from shared.settings import KafkaSettings
-from tests.bus.conftest import Service, note_down, running
+from tests.bus.conftest import Service, eventually, note_down, running
 
 
 def test_tls_and_sasl_come_from_settings() -> None:
@@ -88,3 +96,35 @@ def test_pauses_between_attempts_grow_and_stay_under_the_poll_interval() -> None
     pauses = [consumer.failed() for _ in range(40)]
     assert pauses[:3] == [0.1, 0.2, 0.4]
     assert max(pauses) == 30.0
+
+
+async def test_ready_says_which_consumers_fail_and_how_much_waits_for_each(service: Service) -> None:
+    bus = service.bus()
+    group, other = service.group("failing"), service.group("well")
+    works = False
+
+    async def apply(_session: AsyncSession, _received: list[Any]) -> None:
+        if not works:
+            raise ConnectionError
+
+    subscribe_facts(bus, service.facts, group=group, apply=apply)
+    subscribe_state(bus, service.states, group=other, apply=note_down)
+    app = FastAPI()
+    health.install(app, bus)
+    transport = httpx.ASGITransport(app)
+    async with running(bus), httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        await service.put(service.facts.name, NoticeAddressed(category="replies", urgency="ordinary"))
+
+        async def is_failing() -> bool:
+            answer = await client.get("/health/ready")
+            said = answer.json()
+            return (answer.status_code, said["failing"], said["lag"]) == (503, [group], {group: 1, other: 0})
+
+        async def is_well() -> bool:
+            said = {"ready": True, "failing": [], "lag": {group: 0, other: 0}}
+            return bool((await client.get("/health/ready")).json() == said)
+
+        await eventually(is_failing)
+        assert (await client.get("/health/live")).status_code == 200
+        works = True
+        await eventually(is_well)
