@@ -10,7 +10,7 @@ from services.identity.switchboard import enrolments, studies
 from services.identity.switchboard.enrolments import Enrolment
 from services.identity.switchboard.journeys import counts_of
 from shared.clock import SettableClock
-from shared.contracts.payloads.activity import PostWritten
+from shared.contracts.payloads.activity import CafeAttended, PostWritten
 from shared.contracts.topics import ACTIVITY, ENGAGEMENT, JOURNEYS, STUDY_ALIASES
 from tests.identity_switchboard.conftest import NOON, Board, fact
 
@@ -231,6 +231,45 @@ def test_people_are_counted_by_where_they_were_seen_and_where_first() -> None:
         "cafe_first": 12,
         "same_day": 13,
     }
+
+
+def test_the_table_of_where_first_doesnt_leave_without_the_table_it_divides() -> None:
+    people = [
+        *(enrolled() for _ in range(3)),
+        *(enrolled(forum=1) for _ in range(20)),
+        *(enrolled(cafe=1) for _ in range(20)),
+        *(enrolled(forum=1, cafe=2) for _ in range(9)),
+        *(enrolled(forum=2, cafe=1) for _ in range(10)),
+        *(enrolled(forum=2, cafe=2) for _ in range(11)),
+    ]
+    assert counts_of(people) == {}
+
+
+async def test_of_two_studies_with_a_community_in_common_only_one_is_told_of(
+    board: Board, time: SettableClock
+) -> None:
+    people = [await board.joins() for _ in range(33)]
+    first, second, elsewhere = uuid4(), uuid4(), uuid4()
+    await board.study(elsewhere, communities=(uuid4(),))
+    await board.study(first)
+    await board.study(second, communities=(board.community, uuid4()))
+    for somebody in people[:16]:
+        forum = await board.alias(somebody, "forum")
+        await board.hears_acts("forum", fact(ACTIVITY["forum"], forum, PostWritten()))
+    for somebody in people[8:24]:
+        guest = await board.alias(somebody, "events")
+        came = CafeAttended(day=NOON.date())
+        await board.hears_acts("events", fact(ACTIVITY["events"], guest, came))
+    time.move(HOUR)
+    await board.release_acts()
+    told = []
+    for study in (elsewhere, first, second):
+        await board.study(study, "closed", closed_at=time.at)
+        time.move(HOUR)
+        assert await board.settle() == 1
+        told.append((await board.published(JOURNEYS))[-1].payload["counts"])
+    seen = {"membership_only": 9, "forum_only": 8, "cafes_only": 8, "forum_and_cafes": 8}
+    assert told == [{}, seen, {}]
 
 
 def test_a_table_with_a_small_cell_doesnt_leave() -> None:

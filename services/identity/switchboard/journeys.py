@@ -1,7 +1,9 @@
-"""What leaves identity of the way from forum to café: one table of counts per study, once, when it is closed.
+"""What leaves identity of the way from forum to café: one or two tables of counts per study, once, when it is closed.
 
 A small cell would single out people whom no other store can join; so a table leaves only if every cell of it counts
-at least eight. One missing cell alone could be worked out from the totals, which analytics knows.
+at least eight. One missing cell alone could be worked out from the totals, which analytics knows. The second table
+divides a cell of the first, so it leaves only with it; and of studies with a community in common only one is told
+of, or the two could be subtracted.
 """
 
 from collections import Counter
@@ -35,11 +37,15 @@ DRAINED = text(
 )
 # What was handled before `drained_at` was due one hold later: the study is complete when none of that is held.
 COMPLETE = text(
-    "SELECT id, sources, closed_at FROM studies s WHERE drained_at IS NOT NULL AND counted_on IS NULL AND NOT erased"
+    "SELECT id, communities, sources, closed_at FROM studies s"
+    " WHERE drained_at IS NOT NULL AND counted_on IS NULL AND NOT erased"
     " AND NOT EXISTS (SELECT FROM acts_held WHERE due_at <= s.drained_at + :hold)"
     " ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
 )
-COUNTED = text("UPDATE studies SET counted_on = :today WHERE id = :study")
+# Of two overlapping studies that are complete at once, one waits for the other.
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('journeys'))")
+TOLD_BEFORE = text("SELECT EXISTS (SELECT FROM studies WHERE journeys_told AND communities && :communities)")
+COUNTED = text("UPDATE studies SET counted_on = :today, journeys_told = :told WHERE id = :study")
 ROWS = text("SELECT source, released FROM study_rows WHERE study_id = :study")
 
 
@@ -61,24 +67,28 @@ async def publish(session: AsyncSession, board: Switchboard) -> int:
     study = (await session.execute(COMPLETE, {"hold": board.engagement_hold})).one_or_none()
     if study is None:
         return 0
+    await session.execute(ONE_AT_A_TIME)
     enrolled = await enrolments.in_study(session, study.id)
+    counts = counts_of(e for e in enrolled if study.closed_at is None or e.since <= study.closed_at)
+    if await session.scalar(TOLD_BEFORE, {"communities": study.communities}):
+        counts = {}
     journeys = StudyJourneys(
         id=study.id,
         home=board.region,
         version=board.versions.tick(),
-        counts=counts_of(e for e in enrolled if study.closed_at is None or e.since <= study.closed_at),
+        counts=counts,
         rows=await _rows(session, study.id, study.sources),
     )
     await add(session, JOURNEYS, study.id, journeys)
     for enrolment in enrolled:
         enrolment.seen.clear()
     await enrolments.reseal(session, enrolled)
-    await session.execute(COUNTED, {"study": study.id, "today": clock.today()})
+    await session.execute(COUNTED, {"study": study.id, "today": clock.today(), "told": bool(counts)})
     return 1
 
 
 def counts_of(enrolled: Iterable[Enrolment]) -> dict[str, int]:
-    """People by where they were seen, and of those seen in both, by where first; tables with a small cell left out."""
+    """People by where they were seen, and of those seen in both, by where first; no table with a small cell."""
     seen, first = Counter(dict.fromkeys(WHERE_SEEN, 0)), Counter(dict.fromkeys(WHICH_FIRST, 0))
     for enrolment in enrolled:
         match enrolment.seen.get("forum"), enrolment.seen.get("events"):
@@ -91,12 +101,9 @@ def counts_of(enrolled: Iterable[Enrolment]) -> dict[str, int]:
             case forum, cafe:
                 seen["forum_and_cafes"] += 1
                 first["same_day" if forum == cafe else "forum_first" if forum < cafe else "cafe_first"] += 1
-    return {
-        cell: count
-        for table in (seen, first)
-        if min(table.values()) >= SMALLEST_CELL
-        for cell, count in table.items()
-    }
+    if min(seen.values()) < SMALLEST_CELL:
+        return {}
+    return dict(seen if min(first.values()) < SMALLEST_CELL else seen | first)
 
 
 async def _rows(session: AsyncSession, study_id: UUID, sources: list[str]) -> dict[str, int]:
