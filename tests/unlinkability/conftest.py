@@ -1,0 +1,107 @@
+"""The scenario is played once; its copies serve every test."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+
+import pytest_asyncio
+
+from tests.engines import SERVICES
+from tests.unlinkability import copies
+from tests.unlinkability.attacks import Store, tried
+from tests.unlinkability.rates import Rate
+from tests.unlinkability.scenario import Scenario, played
+from tests.unlinkability.sightings import Row
+
+STORES = (
+    "forum",
+    "events",
+    "notifications",
+    "analytics:membership",
+    "analytics:forum",
+    "analytics:events",
+)
+OUTSIDE = tuple(service for service in SERVICES if service != "identity")
+
+
+@dataclass
+class Copies:
+    """What an attacker has (`stores`, `kafka`, `services`, `redis`, `files`) and the truth (`people`)."""
+
+    scenario: Scenario
+    services: dict[str, list[Row]]
+    kafka: list[Row]
+    redis: list[Row]
+    files: list[tuple[str, bytes]]
+    people: list[dict[str, str]]  # per person: store → alias
+    stores: dict[str, Store]
+
+    def partners(self, one: str, other: str) -> dict[str, str]:
+        """Alias → alias of everybody who stands in both stores."""
+        here, there = set(self.stores[one].aliases), set(self.stores[other].aliases)
+        return {
+            person[one]: person[other]
+            for person in self.people
+            if person.get(one) in here and person.get(other) in there
+        }
+
+    def rates(self) -> list[Rate]:
+        """What the attacker achieves, for every pair of stores."""
+        return [
+            Rate((one, other), len(partners), len(self.stores[other].aliases), attempt)
+            for one, other in combinations(self.stores, 2)
+            if (partners := self.partners(one, other))
+            and (attempt := tried(self.stores[one], self.stores[other], partners))
+        ]
+
+
+async def _who_is_who(scenario: Scenario) -> list[dict[str, str]]:
+    enrolled = await scenario.cast.study_aliases(scenario.study)
+    forum = [member.aliases["forum"] for member in scenario.members.values()]
+    participants = await scenario.cast.participants("forum", forum)
+    people = []
+    for member in scenario.members.values():
+        await member.comes()
+        for audience in ("events", "notifications"):
+            await member.token(audience)
+        own = {audience: str(alias) for audience, alias in member.aliases.items()}
+        studied = enrolled[participants[member.aliases["forum"]]]
+        people.append(own | {f"analytics:{source}": str(alias) for source, alias in studied.items()})
+    return people
+
+
+async def take(scenario: Scenario) -> Copies:
+    """Copy everything outside identity, once what passed the switchboard was wiped as it is every quarter minute."""
+    stage = scenario.stage
+    for bus in stage.buses:
+        await bus.wipe_handled()
+    services = {service: await copies.tables(stage, service) for service in OUTSIDE}
+    kafka = await copies.records(stage, scenario.study)
+    redis = await copies.redis_keys(stage)
+    disk = list(copies.files(stage))
+    people = await _who_is_who(scenario)
+    spaces = {store: {person[store] for person in people if store in person} for store in STORES}
+    stores = {}
+    for store, dump in copies.stores(services, kafka, spaces).items():
+        names = {alias: alias for alias in spaces[store]}
+        if store == "forum":
+            pseudonyms = copies.profiles(services["forum"])
+            names |= {profile: alias for profile, alias in pseudonyms.items() if alias in names}
+            dump.rows += [
+                row for row in kafka if row.table.startswith("shared.forum.") and _ids(row) & set(names)
+            ]
+        stores[store] = Store.read(dump, names)
+    return Copies(scenario, services, kafka, redis, disk, people, stores)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def taken() -> AsyncIterator[Copies]:
+    """The copies, taken when the scenario had come to the present."""
+    async with played(datetime.now(UTC)) as scenario:
+        yield await take(scenario)
+
+
+def _ids(row: Row) -> set[str]:
+    body = row.values["body"]
+    return {str(body.get("author_id")), str(body.get("id"))} if isinstance(body, dict) else set()

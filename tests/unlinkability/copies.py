@@ -1,0 +1,146 @@
+"""Takes the copies an attacker has: every table, topic, Redis key and file outside identity."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from redis.asyncio import Redis
+
+from shared.bus.reader import reading
+from shared.contracts.keep_alive import KEEP_ALIVE
+from shared.contracts.topics import CATALOGUE, research_topic
+from tests.engines import SERVICES
+from tests.unlinkability.sightings import Dump, Row
+from tests.unlinkability.stage import Stage
+
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+
+
+async def tables(stage: Stage, service: str) -> list[Row]:
+    """All rows of a service's database in the order in which they stand, with their transactions."""
+    connection = await asyncpg.connect(stage.databases[service])
+    try:
+        return [
+            Row(name, _plain(dict(row)), place, row["xmin"])
+            for (name,) in await connection.fetch(TABLES)
+            for place, row in enumerate(
+                await connection.fetch(
+                    f'SELECT xmin::text::bigint, xmax::text::bigint, * FROM "{name}" ORDER BY ctid'
+                )
+            )
+        ]
+    finally:
+        await connection.close()
+
+
+async def records(stage: Stage, study: UUID) -> list[Row]:
+    """All records of all topics that Kafka still gives, keep-alives apart: they are nobody's."""
+    found = []
+    async with reading(stage.kafka) as reader:
+        for topic in (*CATALOGUE, research_topic(study)):
+            async for record in reader.records(topic.name):
+                headers = {name: value.decode(errors="replace") for name, value in record.headers}
+                if headers.get("ce_type") == KEEP_ALIVE:
+                    continue
+                values = {
+                    "key": (record.key or b"").decode(errors="replace"),
+                    "body": _parsed(record.value or b""),
+                    "at": datetime.fromtimestamp(record.timestamp / 1000, UTC),
+                    "headers": headers,
+                }
+                found.append(Row(topic.name, values, record.offset))
+    return found
+
+
+async def redis_keys(stage: Stage) -> list[Row]:
+    """All keys with what they hold."""
+    found = []
+    async with Redis.from_url(stage.redis_url) as redis:
+        for place, key in enumerate(sorted(await redis.keys("*"))):
+            kind = _text(await redis.type(key))
+            held: Any = await redis.hgetall(key) if kind == "hash" else kind
+            if kind == "string":
+                held = await redis.get(key)
+            found.append(Row(f"redis {_text(key)}", {"held": held}, place))
+    return found
+
+
+def files(stage: Stage) -> Iterator[tuple[str, bytes]]:
+    """Everything the engines have on disk, logs included: one place per cluster, topic, log."""
+    folders = {f"postgres {one}": stage.home / "postgres" / one for one in SERVICES}
+    for partition in sorted((stage.home / "kafka" / "data").iterdir()):
+        if partition.is_dir():
+            folders[f"kafka {partition.name.rpartition('-')[0]}"] = partition
+            yield f"kafka {partition.name.rpartition('-')[0]}", _content(partition)
+    for name, folder in folders.items():
+        if name.startswith("postgres"):
+            yield name, _content(folder)
+    for log in sorted(stage.logs.iterdir()):
+        yield f"log {log.name}", log.read_bytes()
+    yield "redis", _content(stage.home / "redis")
+
+
+def stores(services: dict[str, list[Row]], kafka: list[Row], aliases: dict[str, set[str]]) -> dict[str, Dump]:
+    """A dump per alias space. `aliases`: store → its aliases; analytics keeps three spaces in one database."""
+    dumps = {}
+    for store, own in aliases.items():
+        service = store.partition(":")[0]
+        rows = [row for row in services[service] if ":" not in store or _mentions(row, own)]
+        dumps[store] = Dump(store, rows + [row for row in kafka if row.values["key"] in own])
+    return dumps
+
+
+def profiles(forum: list[Row]) -> dict[str, str]:
+    """Profile id → alias: the forum itself says whose pseudonym is whose alias."""
+    return {
+        row.values["profile_id"]: row.values["alias"]
+        for row in forum
+        if row.table == "members" and row.values["profile_id"]
+    }
+
+
+def _text(answered: bytes | str) -> str:
+    return answered if isinstance(answered, str) else answered.decode()
+
+
+def _mentions(row: Row, aliases: set[str]) -> bool:
+    return any(isinstance(value, str) and value in aliases for value in row.values.values())
+
+
+def _content(folder: Path) -> bytes:
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        with suppress(OSError):
+            if path.is_file():
+                parts.append(path.read_bytes().rstrip(b"\0"))
+    return b"\n".join(parts)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Ids as text, JSON parsed; the system columns stay apart from what the row says."""
+    return {name: _said(value) for name, value in values.items() if name not in ("xmin", "xmax")}
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, list):
+        return [_said(one) for one in value]
+    if isinstance(value, bytes):
+        try:
+            return [json.loads(value), value]
+        except ValueError:
+            return value
+    return value

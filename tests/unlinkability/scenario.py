@@ -1,0 +1,250 @@
+"""Plays the plan through the services' HTTP API, one thing at a time, and waits for all that follows from it."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared import clock
+from tests.people import Person
+from tests.unlinkability.canaries import Canaries
+from tests.unlinkability.cast import Cast, Member
+from tests.unlinkability.plan import MEMBERS, ZONE, Plan, Visit
+from tests.unlinkability.settling import Settling
+from tests.unlinkability.stage import Stage, staged
+
+FORUM, EVENTS = "postgres forum", "postgres events"
+IDENTITY, ANALYTICS = "postgres identity", "postgres analytics"
+COMMUNITIES = "kafka local.events.communities.v1"
+
+
+def on(kind: str) -> str:
+    """A forum topic's place."""
+    return f"kafka shared.forum.{kind}.v1"
+
+
+@dataclass
+class Scenario:
+    """What was played: who is who (`members`), what was typed (`canaries`), and when (`moves`: real → played time)."""
+
+    stage: Stage
+    cast: Cast
+    plan: Plan
+    canaries: Canaries = field(default_factory=Canaries)
+    members: dict[int, Member] = field(default_factory=dict)
+    moves: list[tuple[float, datetime]] = field(default_factory=list)
+    communities: list[str] = field(default_factory=list)
+    cafes: dict[int, str] = field(default_factory=dict)
+    study: UUID = field(default_factory=uuid4)
+
+    async def play(self, settling: Settling) -> None:
+        """From the founding to the present."""
+        self.settling = settling
+        await self._found()
+        for visit in self.plan.visits:
+            await self._move_to(visit.at)
+            await self._happens(visit)
+            await settling.settle()
+        await self._move_to(datetime.now(UTC))
+
+    async def _move_to(self, at: datetime) -> None:
+        """Let time pass, and with it what the switchboard holds: first what is due in a minute, then in an hour."""
+        for table, later in (("notices_held", timedelta(minutes=1)), ("acts_held", timedelta(hours=1))):
+            stop = self.stage.time.at + later
+            if stop < at and await self.settling.held(table):
+                await self._move(stop)
+                while await self.settling.held(f"{table} WHERE due_at <= '{stop - later / 2}'"):
+                    pass
+                await self.settling.settle()
+        held = [await self.settling.held(table) for table in ("notices_held", "acts_held")]
+        await self._move(at)
+        if any(held):
+            await self.settling.settle()
+
+    async def _move(self, at: datetime) -> None:
+        at = at.astimezone(UTC)
+        await self._forget_in_redis(at - self.stage.time.at)
+        self.stage.time.at = at
+        self.moves.append((time.time(), at))
+
+    async def _forget_in_redis(self, passed: timedelta) -> None:
+        # Redis tells expiry by the real time, of which hardly any passes.
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(self.stage.redis_url) as redis:
+            for key in await redis.keys("*"):
+                left = await redis.pttl(key)
+                if 0 <= left <= passed / timedelta(milliseconds=1):
+                    await redis.delete(key)
+                elif left > 0:
+                    await redis.pexpire(key, left - int(passed / timedelta(milliseconds=1)))
+
+    async def _found(self) -> None:
+        operator = await self.cast.first_operator()
+        text = self.canaries.text
+        for area in ("By the fjord", "In the valley"):
+            named = {"name": text("community name", EVENTS, IDENTITY, COMMUNITIES), "area": area}
+            made = await operator.makes("events", "/communities", named)
+            self.communities.append(made["id"])
+        await self.settling.settle()
+        name = self.canaries.name("display name", IDENTITY, FORUM, on("profiles"))
+        self.kari = await operator.invites("consultant", self.communities, name=name)
+        analyst = await operator.invites("analyst")
+        proposal = {
+            "title": text("study title", ANALYTICS),
+            "communities": self.communities,
+            "ends_on": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
+        }
+        study = await analyst.makes("analytics", "/studies", proposal)
+        await operator.makes("analytics", f"/studies/{study['id']}/approval")
+        self.study = UUID(study["id"])
+        await self.settling.settle()
+
+    async def _happens(self, visit: Visit) -> None:
+        if visit.act == "cafe":
+            await self._kari_plans(visit.what)
+            return
+        member = self.members.get(visit.who) or await self._joins(visit.who)
+        await member.comes()
+        if visit.act in ("answer", "check-in"):
+            await member.token("events")
+        else:
+            await member.token("forum")
+        match visit.act:
+            case "arrive":
+                await member.composes_a_page()
+                await self._reads(member.person, 0.0)
+            case "thread":
+                await self._opens_thread(member.person)
+            case "reply":
+                await self._replies(member.person, visit.luck)
+            case "read":
+                await member.composes_a_page()
+                await self._reads(member.person, visit.luck)
+            case "answer":
+                await self._answers(member.person, self.cafes[visit.what], visit.luck)
+            case "check-in":
+                await self._checks_in(member.person, self.cafes[visit.what])
+
+    async def _joins(self, who: int) -> Member:
+        community = self.communities[who % 2]
+        await self._kari_comes()
+        person = await self.kari.invites("member", [community])
+        member = Member(self.cast, who, person, community, signed_in=self.stage.time.at.timestamp())
+        self.members[who] = member
+        await member.token("forum")
+        await person.makes(
+            "forum", "/profile", {"name": self.canaries.name("forum name", FORUM, on("profiles"))}
+        )
+        return member
+
+    async def _kari_comes(self) -> None:
+        self.kari = await self.cast.sign_in(self.kari.sign_in_name)
+
+    async def _thread(self, person: Person, luck: float) -> dict[str, Any] | None:
+        listed = (await person.reads("forum", "/threads", limit=30))["items"]
+        if not listed:
+            return None
+        # Newer threads are likelier to be opened.
+        chosen = listed[int(luck * luck * len(listed))]
+        page: dict[str, Any] = await person.reads("forum", f"/threads/{chosen['id']}")
+        return page
+
+    async def _reads(self, person: Person, luck: float) -> None:
+        page = await self._thread(person, luck)
+        if page:
+            await person.puts("forum", f"/threads/{page['id']}/read-mark", {"upto": page["posts"][-1]["id"]})
+
+    async def _opens_thread(self, person: Person) -> None:
+        text = self.canaries.text
+        title = text("thread title", FORUM, on("threads"))[:118]
+        body = text("thread body", FORUM, on("posts"))
+        await person.makes("forum", "/threads", {"title": title, "wish": "listen", "body": body})
+        await person.reads("forum", "/search", q=text("search"))
+
+    async def _replies(self, person: Person, luck: float) -> None:
+        page = await self._thread(person, luck)
+        if page is None:
+            await self._opens_thread(person)
+            return
+        path = f"/threads/{page['id']}"
+        reply = await person.makes(
+            "forum", f"{path}/posts", {"body": self.canaries.text("reply", FORUM, on("posts"))}
+        )
+        await person.puts("forum", f"{path}/read-mark", {"upto": reply["id"]})
+
+    async def _kari_plans(self, cafe: int) -> None:
+        await self._kari_comes()
+        text = self.canaries.text
+        body = {
+            "community_id": self.communities[self.plan.community_of_cafe(cafe)],
+            "starts": f"{self.plan.cafe_days[cafe]}T18:00",
+            "zone": ZONE.key,
+            "step_free": True,
+        } | {
+            name: text(f"café {name}", EVENTS)
+            for name in ("title", "area", "way_there", "toilet", "met_by", "place", "prompt_text")
+        }
+        self.cafes[cafe] = (await self.kari.makes("events", "/gatherings", body))["ids"][0]
+        past = [self.cafes[one] for one in self.cafes if self.plan.cafe_days[one] < clock.today(ZONE.key)]
+        for one in past[-1:]:
+            await self.kari.puts("events", f"/gatherings/{one}/head-count", {"members": 5})
+
+    async def _answers(self, person: Person, cafe: str, luck: float) -> None:
+        wish = "come" if luck < 0.7 else "maybe" if luck < 0.85 else "not-this-time"
+        await person.reads("events", f"/gatherings/{cafe}")
+        await person.puts("events", f"/gatherings/{cafe}/answer", {"answer": wish})
+        if luck < 0.3:
+            named = {"name": self.canaries.text("name to be called by")[:60]}
+            await person.puts("events", f"/gatherings/{cafe}/name", named)
+
+    async def _checks_in(self, person: Person, cafe: str) -> None:
+        await self._kari_comes()
+        code = (await self.kari.reads("events", f"/gatherings/{cafe}/code"))["code"]
+        await person.makes("events", f"/gatherings/{cafe}/check-in", {"code": code})
+
+    async def types_in_vain(self) -> None:
+        """Refused words are kept nowhere: wrong sign-ins, requests that don't fit, recoveries of nobody."""
+        text, http = self.canaries.text, self.cast.http
+        await self.members[0].comes()
+        person = self.members[0].person
+        sign_in = {
+            "sign_in_name": text("wrong sign-in"),
+            "passphrase": text("wrong passphrase"),
+            "client_id": "app",
+        }
+        await http.post("/api/identity/sessions", json=sign_in)
+        await http.post("/api/identity/invitations/look", json={"invitation": text("invitation")[:60]})
+        lost = {
+            "sign_in_name": text("lost name"),
+            "recovery_code": text("code")[:40],
+            "new_passphrase": text("new"),
+        }
+        await http.post("/api/identity/recoveries", json=lost)
+        for service, path in (
+            ("forum", "/threads"),
+            ("forum", "/profile"),
+            ("events", f"/gatherings/{uuid4()}/answer"),
+        ):
+            unfit = {text("unknown field"): text("refused value"), "title": text("refused title")}
+            for method in ("POST", "PUT"):
+                key = {"Idempotency-Key": text("idempotency key")[:100]}
+                await person.asks(method, service, path, json=unfit, headers=key)
+
+
+@asynccontextmanager
+async def played(today: datetime) -> AsyncIterator[Scenario]:
+    """The whole scenario, its services still running."""
+    plan = Plan(today.astimezone(ZONE).date())
+    founding = datetime.combine(plan.first_day, datetime.min.time(), ZONE).replace(hour=6).astimezone(UTC)
+    with clock.stopped_at(founding) as settable:
+        async with staged(settable) as stage, Settling(stage) as settling, Cast(stage) as cast:
+            scenario = Scenario(stage, cast, plan)
+            await scenario.play(settling)
+            await scenario.types_in_vain()
+            await settling.settle()
+            assert len(scenario.members) == MEMBERS
+            yield scenario
