@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.queries.fragments import hide_of, unread
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import NOTICES_REQUESTED
-from shared.outbox.add import row
+from shared.outbox import add as outbox
 
 # Everything follows from how each row stands against what was counted and announced of it, so a batch that comes
 # again changes nothing. `activity` stands by itself: a reply may come before its thread.
@@ -104,7 +104,7 @@ async def settle_posts(
     `own` gives for our own posts (last, highest) version read back, None for mirrored ones. Returns those whose
     newest version isn't the last that was sent.
     """
-    notice = row(NOTICES_REQUESTED["forum"], "", NoticeRequested(category="replies"), at=at)
+    notice = outbox.row(NOTICES_REQUESTED["forum"], "", NoticeRequested(category="replies"), at=at)
     read = {post: versions or (None, None) for post, versions in own.items()}
     rows = await session.execute(
         SETTLE,
@@ -125,7 +125,7 @@ async def settle_posts(
 
 async def tell_authors(session: AsyncSession, targets: list[UUID], at: datetime) -> None:
     """Tell writers of this region what they don't know yet: hidden (and why), or restored. In one statement."""
-    notice = row(
+    notice = outbox.row(
         NOTICES_REQUESTED["forum"], "", NoticeRequested(category="moderation", urgency="soon"), at=at
     )
     await session.execute(TELL, {"targets": targets, "at": at, **_without_id_and_key(notice)})

@@ -23,7 +23,7 @@ from shared.bus.state import highest_versions
 from shared.contracts.topics import MODERATION, POSTS
 from shared.database import security_log
 from shared.hlc import version_at
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 _log = structlog.get_logger()
 
@@ -113,4 +113,4 @@ async def _publish_again(session: AsyncSession, table: Table, ids: list[UUID] | 
     # A timed-out publish can come after its successor, and compaction keeps what came last (FIELD-NOTES).
     entity: Any = table.entity
     for row in await session.scalars(select(entity).where(entity.id.in_(ids))):
-        await add(session, table.topic, row.id, row.record())
+        await outbox.add(session, table.topic, row.id, row.record())

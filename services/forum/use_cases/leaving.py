@@ -14,7 +14,7 @@ from services.forum.models import PROJECTION, Authored, Member, Post, Profile, R
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.contracts.topics import ERASURES, POSTS, PROFILES, REACTIONS, THREADS, Topic
-from shared.outbox.add import add, add_all
+from shared.outbox import add as outbox
 
 AT_ONCE = 500  # entities erased in one transaction
 MOST_NAMED = 5000  # ids in one erasure's record, which must stay under the outbox's limit
@@ -83,7 +83,7 @@ async def _present_role(session: AsyncSession, home: Home, alias: UUID, role: st
     if profile is not None and not profile.erased and profile.role != role:
         profile.role = role
         profile.rewrite(home)
-        await add(session, PROFILES, profile.id, profile.record())
+        await outbox.add(session, PROFILES, profile.id, profile.record())
 
 
 async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
@@ -108,7 +108,7 @@ async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
         if await _erase_written(session, home, profile.id):
             return True
         profile.erase(home)
-        await add(session, PROFILES, profile.id, profile.record())
+        await outbox.add(session, PROFILES, profile.id, profile.record())
         await _acknowledge_own(session, home, member.erasure_id, at)
     for statement in FORGET:
         await session.execute(statement, {"alias": member.alias})
@@ -147,7 +147,7 @@ async def _erase_written(session: AsyncSession, home: Home, profile: UUID) -> bo
         for row in found:
             row.erase(home)
         if found:
-            await add_all(session, topic, [(row.id, row.record()) for row in found])
+            await outbox.add_all(session, topic, [(row.id, row.record()) for row in found])
             return True
     return False
 
@@ -202,4 +202,4 @@ async def _publish_erasure(session: AsyncSession, home: Home, record: ErasureReq
             "done": record.acknowledged,
         },
     )
-    await add(session, ERASURES, record.id, record)
+    await outbox.add(session, ERASURES, record.id, record)

@@ -14,7 +14,7 @@ from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.topics import MODERATION
 from shared.database import security_log
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 BEGIN = text(
     "INSERT INTO moderation (id, home, version, erased, projection, arrived_at, target_id, target_kind, hide_ids,"
@@ -76,5 +76,5 @@ def _target(post: Post) -> tuple[UUID, str]:
 
 async def _decide(session: AsyncSession, decision: Moderation, alias: UUID, event: str) -> None:
     await session.flush()
-    await add(session, MODERATION, decision.id, decision.record())
+    await outbox.add(session, MODERATION, decision.id, decision.record())
     await security_log.note(session, f"post-{event}", alias, decision.target_id)

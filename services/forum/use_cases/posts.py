@@ -10,7 +10,7 @@ from services.forum.models import Post, Thread
 from services.forum.policy import too_long
 from services.forum.use_cases.writers import profile_of
 from shared.contracts.topics import POSTS, THREADS
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 
 async def edit_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, body: str) -> None:
@@ -24,7 +24,7 @@ async def edit_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUI
     before = post.version
     post.edit(body, home)
     if post.version != before:
-        await add(session, POSTS, post.id, post.record())
+        await outbox.add(session, POSTS, post.id, post.record())
 
 
 async def remove_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID) -> None:
@@ -36,12 +36,12 @@ async def remove_post(session: AsyncSession, home: Home, alias: UUID, post_id: U
     if post.erased:
         return
     post.erase(home)
-    await add(session, POSTS, post.id, post.record())
+    await outbox.add(session, POSTS, post.id, post.record())
     if post.opening:
         thread = await session.get(Thread, post.thread_id, with_for_update=True)
         if thread and not thread.erased:
             thread.erase(home)
-            await add(session, THREADS, thread.id, thread.record())
+            await outbox.add(session, THREADS, thread.id, thread.record())
 
 
 async def _own_post(session: AsyncSession, alias: UUID, post_id: UUID) -> Post:

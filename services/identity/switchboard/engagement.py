@@ -24,7 +24,7 @@ from shared.bus.records import Received
 from shared.contracts.payloads.activity import CafeAttended, EngagementRecorded, PostWritten, ThreadViewed
 from shared.contracts.payloads.payload import Payload
 from shared.contracts.topics import ENGAGEMENT
-from shared.outbox.add import INSERT, row
+from shared.outbox import add as outbox
 
 KINDS: dict[type[Payload], Kind] = {PostWritten: "post", ThreadViewed: "view", CafeAttended: "attendance"}
 
@@ -90,13 +90,13 @@ async def _publish(session: AsyncSession, board: Switchboard, counted: list[tupl
         engagement = EngagementRecorded(study_id=enrolment.study_id, kind=act.kind, day=day)
         # The day of the act, not of the release: the two together would tell the acts of a day's last hour.
         at = board.start_of(day)
-        rows.append(row(ENGAGEMENT[act.source], enrolment.aliases[act.source], engagement, at=at))
+        rows.append(outbox.row(ENGAGEMENT[act.source], enrolment.aliases[act.source], engagement, at=at))
         numbers[enrolment.study_id, act.source] += 1
         enrolment.see(act.source, day)
         changed[enrolment.participant_id, enrolment.study_id] = enrolment
     if not rows:
         return
-    await session.execute(INSERT, rows)
+    await session.execute(outbox.INSERT, rows)
     await enrolments.reseal(session, list(changed.values()))
     await session.execute(
         COUNT,

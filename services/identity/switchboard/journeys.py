@@ -20,7 +20,7 @@ from services.identity.switchboard.releases import Sessions
 from shared import clock
 from shared.contracts.payloads.identity import StudyJourneys
 from shared.contracts.topics import JOURNEYS
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 SMALLEST_CELL = 8
 WHERE_SEEN = ("membership_only", "forum_only", "cafes_only", "forum_and_cafes")
@@ -79,7 +79,7 @@ async def publish(session: AsyncSession, board: Switchboard) -> int:
         counts=counts,
         rows=await _rows(session, study.id, study.sources),
     )
-    await add(session, JOURNEYS, study.id, journeys)
+    await outbox.add(session, JOURNEYS, study.id, journeys)
     for enrolment in enrolled:
         enrolment.seen.clear()
     await enrolments.reseal(session, enrolled)

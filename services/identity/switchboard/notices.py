@@ -22,7 +22,7 @@ from shared.bus.records import Received
 from shared.contracts.payloads.notices import NoticeAddressed, NoticeLooked, NoticeRequested, NoticeSettled
 from shared.contracts.payloads.payload import Payload
 from shared.contracts.topics import NOTICES_ADDRESSED, NOTICES_REQUESTED, TimeCut
-from shared.outbox.add import add_all
+from shared.outbox import add as outbox
 
 AUDIENCE = "notifications"
 OLDEST = timedelta(days=1)
@@ -101,7 +101,7 @@ async def release(session: AsyncSession) -> int:
     """Publish a batch of what is due; returns how many rows it took."""
     now = clock.now()
     taken = (await session.execute(TAKE, {"now": now, "batch": BATCH})).all()
-    await add_all(
+    await outbox.add_all(
         session,
         NOTICES_ADDRESSED,
         [
