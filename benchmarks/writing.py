@@ -100,7 +100,7 @@ async def _database_alone(alone: ForumAlone, raw: Callable[[], Awaitable[float]]
             SECRET.encode(), alone.alias, "benchmark", uuid4().hex, body.encode()
         )
         thread = alone.threads[number % len(alone.threads)]
-        command = WriteReply(alone.alias, "member", thread, body, clock.now(), key_hash, body_hash)  # type: ignore[arg-type]
+        command = WriteReply(alone.alias, "member", None, thread, body, clock.now(), key_hash, body_hash)  # type: ignore[arg-type]
         async with sessions() as session, session.begin():
             await write_reply(session, home, writers, command)
 

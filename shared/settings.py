@@ -46,4 +46,4 @@ class ServiceSettings(BaseSettings):
     secret: SecretStr  # 32+ random bytes as text; keys every keyed hash of this service
     instance: str = "0"  # a stable name of this process, for Kafka's static membership
     relay: bool = True
-    consumers: bool = True
+    consumers: bool = True  # and due work: without both a process only answers requests

@@ -7,12 +7,12 @@ from datetime import date
 from fastapi import FastAPI
 
 from services.events import consumers, http
-from services.events.http.callers import Service
+from services.events.http.service import Service
 from services.events.settings import Settings
 from services.events.use_cases.called_names import forget_after_the_day
 from services.events.use_cases.shuffling import forget_the_order
 from shared import clock
-from shared.api import callers, health, idempotency, problems, transactions
+from shared.api import callers, health, idempotency, limits, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -55,13 +55,16 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(redis.aclose)
             if settings.relay:
                 in_background(ends, relay.run())
-            in_background(ends, run_every(settings.due_every_s, forget_what_is_past, name="what is past"))
+            if settings.consumers:
+                in_background(
+                    ends, run_every(settings.tidy_every_seconds, forget_what_is_past, name="tidying")
+                )
             await bus.start()
             ends.push_async_callback(bus.stop)
             yield
 
     app = FastAPI(title="Peercafe events", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.service = Service(settings, region.time_zone, Limiter(redis, settings.redis_prefix, secret))
+    app.state.service = Service(settings, region.time_zone)
     app.state.relay = relay
     problems.install(app)
     transactions.install(app, sessions)
@@ -71,6 +74,13 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="events"
         ),
     )
-    http.install(app)
+    limits.install(
+        app,
+        Limiter(redis, settings.redis_prefix, secret),
+        reads=settings.reads,
+        writes=settings.writes,
+        check_ins=settings.check_ins,
+    )
+    app.include_router(http.router)
     health.install(app, bus)
     return app

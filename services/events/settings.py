@@ -15,4 +15,4 @@ class Settings(ServiceSettings):
     writes: LimitSettings = LimitSettings(rate=0.5, burst=60)
     # At most 200 of a million codes while one is good: a guesser's chance is 1 in 5,000.
     check_ins: LimitSettings = LimitSettings(rate=0.01, burst=20)
-    due_every_s: float = 600.0
+    tidy_every_seconds: float = 600

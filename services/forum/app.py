@@ -6,14 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from services.forum import consumers, due
-from services.forum.http import ROUTERS
+from services.forum import consumers, due, http
 from services.forum.http.service import Service
 from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
-from shared.api import callers, health, problems, transactions
+from shared.api import callers, health, limits, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -53,9 +52,9 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                 in_background(ends, relay.run())
             if settings.consumers:
                 for seconds, work, name in (
-                    (settings.erasing_seconds, due_work.erase, "erasures"),
-                    (settings.held_seconds, due_work.release_held, "held records"),
-                    (settings.tidying_seconds, due_work.tidy, "tidying"),
+                    (settings.erase_every_seconds, due_work.erase, "erasures"),
+                    (settings.release_held_every_seconds, due_work.release_held, "held records"),
+                    (settings.tidy_every_seconds, due_work.tidy, "tidying"),
                 ):
                     in_background(ends, run_every(seconds, work, name=name))
             await bus.start()
@@ -63,15 +62,20 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             yield
 
     app = FastAPI(title="Peercafe forum", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.service = Service(
-        settings, home, Limiter(redis, settings.redis_prefix, secret), writers, secret
-    )
+    app.state.service = Service(settings, home, writers, secret)
     app.state.relay = relay
     problems.install(app)
     transactions.install(app, sessions)
     callers.install(app, verifier)
-    for router in ROUTERS:
-        app.include_router(router)
+    limits.install(
+        app,
+        Limiter(redis, settings.redis_prefix, secret),
+        reads=settings.reads,
+        posts=settings.posts,
+        threads=settings.threads,
+        profiles=settings.profiles,
+    )
+    app.include_router(http.router)
     health.install(app, bus)
     return app
 

@@ -14,7 +14,8 @@ class Settings(ServiceSettings):
     neighbours: tuple[str, ...] = ()  # regions whose mirrored topics are read
     posts: LimitSettings = LimitSettings(rate=30 / 60, burst=60)
     threads: LimitSettings = LimitSettings(rate=10 / 60, burst=20)
+    profiles: LimitSettings = LimitSettings(rate=10 / 60, burst=20)  # taking and changing one's name
     reads: LimitSettings = LimitSettings(rate=20, burst=60)
-    erasing_seconds: float = 1  # between looks for members to erase
-    held_seconds: float = 10  # between looks for records that were ahead of time and are due
-    tidying_seconds: float = 3600
+    erase_every_seconds: float = 1
+    release_held_every_seconds: float = 10  # looks for records that were ahead of time and are due
+    tidy_every_seconds: float = 3600

@@ -10,7 +10,7 @@ from services.identity import consumers, http
 from services.identity.authentication import Authentication
 from services.identity.clients import Clients
 from services.identity.database import sessions_with
-from services.identity.http.parts import Parts
+from services.identity.http.service import Service
 from services.identity.keys import load_keys
 from services.identity.passphrases import Passphrases
 from services.identity.settings import Settings
@@ -21,7 +21,7 @@ from services.identity.use_cases.invitations import forget_expired_invitations
 from services.identity.use_cases.sessions import Lifetimes, forget_expired_sessions
 from services.identity.use_cases.signing_keys import renew_signing_keys
 from shared import clock
-from shared.api import callers, health, idempotency, problems, transactions
+from shared.api import callers, health, idempotency, limits, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import TokenVerifier
 from shared.bus.broker import make_broker
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     relay = Relay("identity", settings)
     bus = Bus(make_broker(settings.kafka, "identity"), sessions, "identity", settings, relay.wake)
     board = make_switchboard(settings)
-    consumers.register(bus, board)
+    consumers.subscribe(bus, board)
 
     async def renew_keys() -> None:
         async with sessions.begin() as session:
@@ -74,9 +74,9 @@ def create_app(settings: Settings) -> FastAPI:
             await renew_keys()
             if settings.relay:
                 in_background(ends, relay.run())
-            in_background(ends, run_every(settings.keys_every_seconds, renew_keys, name="signing keys"))
-            in_background(ends, run_every(settings.tidy_every_seconds, tidy, name="tidying"))
+            in_background(ends, run_every(settings.renew_keys_every_seconds, renew_keys, name="signing keys"))
             if settings.consumers:
+                in_background(ends, run_every(settings.tidy_every_seconds, tidy, name="tidying"))
                 for runner in runners(sessions, settings, board, relay.wake):
                     in_background(ends, runner.run())
             await bus.start()
@@ -85,8 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Peercafe identity", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.relay = relay
-    app.state.parts = Parts(
-        settings=settings,
+    app.state.service = Service(
         keys=keys,
         ring=ring,
         clients=Clients(settings),
@@ -96,11 +95,16 @@ def create_app(settings: Settings) -> FastAPI:
             staff=timedelta(hours=settings.staff_session_hours),
             predecessor=timedelta(seconds=settings.predecessor_seconds),
         ),
-        limiter=Limiter(redis, settings.redis_prefix, keys.secret),
     )
     problems.install(app)
     transactions.install(app, sessions)
     callers.install(app, TokenVerifier(ring.fetch, issuer=settings.issuer, audience="identity"))
-    http.install(app)
+    limits.install(
+        app,
+        Limiter(redis, settings.redis_prefix, keys.secret),
+        reads=settings.reads,
+        writes=settings.writes,
+    )
+    app.include_router(http.router)
     health.install(app, bus)
     return app

@@ -14,7 +14,7 @@ from shared.bus.state import subscribe_state
 from shared.contracts.topics import ACTIVITY, COMMUNITIES, NOTICES_REQUESTED, STUDIES
 
 
-def register(bus: Bus, board: Switchboard) -> None:
+def subscribe(bus: Bus, board: Switchboard) -> None:
     """All subscriptions of identity, before the bus starts."""
     subscribe_state(bus, COMMUNITIES, group="identity.communities", apply=communities.apply)
     subscribe_state(bus, STUDIES, group="identity.studies", apply=studies.apply)

@@ -26,7 +26,7 @@ class Settings(ServiceSettings):
     reads: LimitSettings = LimitSettings(rate=20, burst=60)  # of one's own account, by alias
     writes: LimitSettings = LimitSettings(rate=0.5, burst=60)
 
-    keys_every_seconds: float = 60
+    renew_keys_every_seconds: float = 60
     tidy_every_seconds: float = 3600
 
     # RFC 9106, second recommended option

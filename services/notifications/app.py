@@ -6,9 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from services.notifications import consumers, http
-from services.notifications.http import Service
 from services.notifications.settings import Settings
-from shared.api import callers, health, problems, transactions
+from shared.api import callers, health, limits, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -39,7 +38,6 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     app = FastAPI(
         title="Peercafe notifications", version="1", lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.state.service = Service(settings, Limiter(redis, settings.redis_prefix, secret))
     problems.install(app)
     transactions.install(app, sessions)
     callers.install(
@@ -48,6 +46,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="notifications"
         ),
     )
+    limits.install(app, Limiter(redis, settings.redis_prefix, secret), reads=settings.reads)
     app.include_router(http.router)
     health.install(app, bus)
     return app

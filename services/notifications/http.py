@@ -1,16 +1,14 @@
 """What waits for the caller. Reading leaves nothing behind."""
 
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from services.notifications import flags
-from services.notifications.settings import Settings
-from shared.api.callers import AccountClosed, Caller, requires
-from shared.api.limits import Limiter
+from shared.api.callers import AccountClosed, Caller
+from shared.api.limits import limited
 from shared.api.transactions import Session
 
 router = APIRouter()
@@ -28,19 +26,9 @@ class Export(BaseModel):
     waiting: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What routes know of the service they belong to."""
-
-    settings: Settings
-    limiter: Limiter
-
-
 async def _reader(
-    request: Request, session: Session, caller: Annotated[Caller, Depends(requires("member", "consultant"))]
+    session: Session, caller: Annotated[Caller, Depends(limited("member", "consultant"))]
 ) -> UUID:
-    service: Service = request.app.state.service
-    await service.limiter.take("reads", caller.alias, service.settings.reads)
     if await flags.has_left(session, caller.alias):
         raise AccountClosed()
     return caller.alias

@@ -1,15 +1,18 @@
 """Limits per alias: token buckets in Redis under a keyed hash, so that a copy of Redis names nobody."""
 
 import math
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
+from fastapi import FastAPI, Request
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from shared import clock
+from shared.api.callers import Caller, requires
 from shared.api.problems import Problem
 from shared.keys import keyed_hash
 from shared.settings import LimitSettings
@@ -81,3 +84,26 @@ class Limiter:
         if int(wait) > 0:
             soonest = max(now + int(wait), now + step) - exact
             raise TooMany(headers={"Retry-After": str(max(1, math.ceil(soonest)))})
+
+
+def install(app: FastAPI, limiter: Limiter, **limits: LimitSettings) -> None:
+    """`limited(...)` dependencies of `app` take from these buckets."""
+    app.state.limiter = limiter
+    app.state.limits = limits
+
+
+def limited(*roles: str, limit: str | None = None) -> Callable[[Request], Awaitable[Caller]]:
+    """`requires(*roles)` and a token from the bucket `limit`: by default "reads" for a GET and "writes" otherwise.
+
+    Raises SignInNeeded, NotForThisRole, TooMany.
+    """
+    admit = requires(*roles)
+
+    async def caller(request: Request) -> Caller:
+        found = await admit(request)
+        name = limit or ("reads" if request.method in ("GET", "HEAD") else "writes")
+        limiter: Limiter = request.app.state.limiter
+        await limiter.take(name, found.alias, request.app.state.limits[name])
+        return found
+
+    return caller

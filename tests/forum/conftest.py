@@ -37,8 +37,8 @@ async def settings_for(engines: Engines, **changed: Any) -> Settings:
         "posts": PLENTY,
         "threads": PLENTY,
         "reads": PLENTY,
-        "erasing_seconds": 0.1,
-        "held_seconds": 0.1,
+        "erase_every_seconds": 0.1,
+        "release_held_every_seconds": 0.1,
     }
     return Settings(**(defaults | changed))
 

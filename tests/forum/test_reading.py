@@ -215,7 +215,7 @@ async def test_the_thread_list_pages_by_the_last_threads_id(forum: Place, ada: P
 async def test_too_many_reads_are_slowed_with_retry_after(engines, ada: Person) -> None:  # type: ignore[no-untyped-def]
     from shared.settings import LimitSettings
 
-    ada.place.app.state.service.settings.reads = LimitSettings(rate=0.1, burst=2)
+    ada.place.app.state.limits["reads"] = LimitSettings(rate=0.1, burst=2)
     answers = [await ada.ask("GET", "/threads") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert int(answers[2].headers["Retry-After"]) >= 1

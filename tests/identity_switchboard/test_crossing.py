@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 from pydantic import SecretStr
 
-from services.identity.consumers import register
+from services.identity.consumers import subscribe
 from services.identity.settings import Settings
 from services.identity.switchboard import runners
 from shared import clock
@@ -139,7 +139,7 @@ class Crossing:
         bus = Bus(
             make_broker(self.settings.kafka, "identity"), self.board.sessions, "identity", self.settings
         )
-        register(bus, self.board.switchboard)
+        subscribe(bus, self.board.switchboard)
         await bus.start()
         try:
             yield bus

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.events.http.callers import Here, Member, ReadingConsultant
+from services.events.http.service import Here, Member, ReadingConsultant
 from services.events.models.answers import Wish
 from services.events.queries import gatherings as queries
 from services.events.schemas import AnswerOut, Counts, Names, NameToBeCalled, SaidAnswer

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 
-from services.events.http.callers import Consultant, Here, Member, ReadingConsultant
+from services.events.http.service import Consultant, Here, MemberWithCode, ReadingConsultant
 from services.events.policy.codes import code_of_the_day, readable
 from services.events.queries.gatherings import wall
 from services.events.schemas import Code, HeadCount, TypedCode
@@ -29,9 +29,10 @@ async def code(gathering_id: UUID, here: Here, session: Session, caller: Reading
 
 
 @router.post("/check-in", status_code=204)
-async def check_in(gathering_id: UUID, body: TypedCode, here: Here, session: Session, caller: Member) -> None:
+async def check_in(
+    gathering_id: UUID, body: TypedCode, here: Here, session: Session, caller: MemberWithCode
+) -> None:
     """Say with the code of the day that one came. Again is the same."""
-    await here.limiter.take("check-ins", caller.alias, here.settings.check_ins)
     await check_ins.check_in(session, here.secret, caller, gathering_id, body.code, here.now)
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.events.http.callers import CommunityReader, Here, Operator
+from services.events.http.service import CommunityReader, Here, Operator
 from services.events.models.communities import Community
 from services.events.queries import communities as queries
 from services.events.schemas import Communities, CommunityOut, NewCommunity

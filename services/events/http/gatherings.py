@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.events.http.callers import Consultant, Here, Reader
+from services.events.http.service import Consultant, Here, Reader
 from services.events.policy.wall_time import oldest_day_not_over
 from services.events.queries import gatherings as queries
 from services.events.schemas import Cancellation, ChangedCafe, GatheringItem, GatheringPage, NewCafe, Series

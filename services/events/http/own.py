@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.events.http.callers import Here, Reader
+from services.events.http.service import Here, Reader
 from services.events.queries import for_you, own
 from services.events.schemas import Export, ForYou
 from shared.api.transactions import Session

@@ -1,5 +1,9 @@
 """The forum's routes. Each translates, makes one call, and is done."""
 
-from services.forum.http import posts, profiles, reading, threads
+from fastapi import APIRouter
 
-ROUTERS = (profiles.router, threads.router, posts.router, reading.router)
+from services.forum.http import own, posts, profiles, threads
+
+router = APIRouter()
+for part in (profiles, threads, posts, own):
+    router.include_router(part.router)

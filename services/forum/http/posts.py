@@ -24,10 +24,11 @@ async def write_reply(
     thread_id: UUID, body: NewPost, here: Here, session: Session, caller: Writer, key: IdempotencyKey
 ) -> Response:
     """Reply in a thread. From then on the writer watches it."""
-    await here.presents(session, caller)
     route = f"posts/{thread_id}"
     key_hash, body_hash = idempotency.hashes(here.secret, caller.alias, route, key, body)
-    command = WriteReply(caller.alias, caller.role, thread_id, body.body, clock.now(), key_hash, body_hash)
+    command = WriteReply(
+        caller.alias, caller.role, caller.name, thread_id, body.body, clock.now(), key_hash, body_hash
+    )
     written = await replies.write_reply(session, here.home, here.writers, command)
     if written.author is None:  # a repeat
         consultant = caller.role == "consultant"
@@ -76,8 +77,9 @@ async def remove_post(post_id: UUID, here: Here, session: Session, caller: Write
 @router.put("/posts/{post_id}/reactions/{kind}", status_code=204)
 async def react(post_id: UUID, kind: ReactionKind, here: Here, session: Session, caller: Reader) -> None:
     """Thank you, I recognise this, or thinking of you. Nobody sees how many."""
-    await here.presents(session, caller)
-    await reactions.react(session, here.home, here.writers, caller.alias, caller.role, post_id, kind)
+    await reactions.react(
+        session, here.home, here.writers, caller.alias, caller.role, caller.name, post_id, kind
+    )
 
 
 @router.delete("/posts/{post_id}/reactions/{kind}", status_code=204)

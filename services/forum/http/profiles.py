@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from services.forum.errors import NoProfileYet, ProfileNeeded
-from services.forum.http.service import Here, Opener, Reader, answer
+from services.forum.http.service import Here, Namer, Reader, answer
 from services.forum.queries import own
 from services.forum.schemas import NameChosen, NameLooked, NameMaybeChosen, ProfileShown
 from services.forum.use_cases import profiles
@@ -24,7 +24,7 @@ async def show_own_profile(session: Session, caller: Reader) -> Response:
 
 
 @router.post("/profile", status_code=201, response_model=ProfileShown)
-async def take_name(body: NameMaybeChosen, here: Here, session: Session, caller: Opener) -> Response:
+async def take_name(body: NameMaybeChosen, here: Here, session: Session, caller: Namer) -> Response:
     """Take a forum name, once. A peer consultant's is the name chosen at joining. Repeating changes nothing."""
     if caller.role == "consultant":
         if caller.name is None:
@@ -38,7 +38,7 @@ async def take_name(body: NameMaybeChosen, here: Here, session: Session, caller:
 
 
 @router.put("/profile", response_model=ProfileShown)
-async def change_name(body: NameChosen, here: Here, session: Session, caller: Opener) -> Response:
+async def change_name(body: NameChosen, here: Here, session: Session, caller: Namer) -> Response:
     """Change one's forum name. The one before stays reserved, so that nobody is taken for its owner."""
     profile = await profiles.rename(session, here.home, caller.alias, body.name)
     return answer(await own.profile(session, profile.id))

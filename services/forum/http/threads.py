@@ -53,8 +53,9 @@ async def open_thread(
     claim = await idempotency.claim(session, here.secret, caller.alias, "threads", key, body)
     made = claim.made_id
     if made is None:
-        await here.presents(session, caller)
-        command = OpenThread(caller.alias, caller.role, body.title, body.wish, body.body, clock.now())
+        command = OpenThread(
+            caller.alias, caller.role, caller.name, body.title, body.wish, body.body, clock.now()
+        )
         made = (await threads.open_thread(session, here.home, here.writers, command)).id
         await claim.made(session, made)
     consultant = caller.role == "consultant"

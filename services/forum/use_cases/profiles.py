@@ -7,13 +7,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists
-from services.forum.ids import Home
+from services.forum.ids import Home, Identity
 from services.forum.models import Profile
 from services.forum.names import fault_of, skeleton
-from services.forum.use_cases.writers import locked_member
+from services.forum.use_cases.writers import Writers, locked_member
 from shared import clock
 from shared.contracts.topics import PROFILES
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 # The insert waits for whoever is taking the same name at this moment; only one of two gets it.
 RESERVE = text("INSERT INTO names (skeleton, profile_id) VALUES (:skeleton, :profile) ON CONFLICT DO NOTHING")
@@ -54,6 +54,18 @@ async def present_consultant(session: AsyncSession, home: Home, alias: UUID, nam
     await session.execute(RESERVE, {"skeleton": profile.skeleton, "profile": profile.id})
     member.profile_id = profile.id
     return await _publish(session, profile)
+
+
+async def author_of(
+    session: AsyncSession, home: Home, writers: Writers, alias: UUID, role: str, name: str | None
+) -> Identity:
+    """The profile that `alias` writes as; a peer consultant's (`name`: as they joined) is made at their first write.
+
+    Raises AccountClosed, ProfileNeeded.
+    """
+    if role == "consultant" and name and not writers.knows(alias):
+        await present_consultant(session, home, alias, name)
+    return await writers.identity(session, alias)
 
 
 async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
@@ -108,5 +120,5 @@ def _new(home: Home, role: str, name: str) -> Profile:
 async def _publish(session: AsyncSession, profile: Profile) -> Profile:
     session.add(profile)
     await session.flush()
-    await add(session, PROFILES, profile.id, profile.record())
+    await outbox.add(session, PROFILES, profile.id, profile.record())
     return profile

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import OwnPost, PostNotFound, PostRemoved
 from services.forum.ids import Home
 from services.forum.models import Post, Reaction, authored_by
+from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Writers, locked_member
 from shared import clock
 from shared.contracts.payloads.forum import ReactionKind
 from shared.contracts.topics import REACTIONS
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 
 async def react(
@@ -21,13 +22,15 @@ async def react(
     writers: Writers,
     alias: UUID,
     role: str,
+    name: str | None,
     post_id: UUID,
     kind: ReactionKind,
 ) -> None:
-    """Gives a reaction; giving it twice is giving it once.
+    """Gives a reaction (`name`: a peer consultant's, as they joined); giving it twice is giving it once.
 
     Raises AccountClosed, ProfileNeeded, PostNotFound, PostRemoved, OwnPost.
     """
+    author = await author_of(session, home, writers, alias, role, name)
     member = await locked_member(session, alias, role)
     profile = member.writes_as()
     post = await session.get(Post, post_id)
@@ -39,13 +42,12 @@ async def react(
         raise OwnPost()
     if await _given(session, profile, post_id, kind):
         return
-    author = await writers.identity(session, alias)
     version = home.clock.tick()
     columns = authored_by(home, home.entity(version), version, author, clock.now())
     reaction = Reaction(**columns, post_id=post_id, kind=kind)
     session.add(reaction)
     await session.flush()
-    await add(session, REACTIONS, reaction.id, reaction.record())
+    await outbox.add(session, REACTIONS, reaction.id, reaction.record())
 
 
 async def take_back(
@@ -55,7 +57,7 @@ async def take_back(
     member = await locked_member(session, alias, role)
     for reaction in await _given(session, member.writes_as(), post_id, kind):
         reaction.erase(home)
-        await add(session, REACTIONS, reaction.id, reaction.record())
+        await outbox.add(session, REACTIONS, reaction.id, reaction.record())
 
 
 async def _given(session: AsyncSession, profile: UUID, post_id: UUID, kind: ReactionKind) -> list[Reaction]:

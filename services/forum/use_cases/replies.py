@@ -16,6 +16,7 @@ from services.forum.models import PROJECTION
 from services.forum.policy import MARK_STAYS_BACK, too_long
 from services.forum.queries.fragments import hidden, look_alike
 from services.forum.rendering import render
+from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Writers, open_member
 from shared.api.idempotency import FIND, IdempotencyKeyReused
 from shared.contracts.payloads.activity import PostWritten
@@ -26,10 +27,13 @@ from shared.outbox import add as outbox
 
 @dataclass(frozen=True, slots=True)
 class WriteReply:
-    """`key_hash`, `body_hash`: the Idempotency-Key's, as `shared.api.idempotency.hashes` makes them."""
+    """`name`: a peer consultant's, as they joined; `key_hash`, `body_hash`: the Idempotency-Key's, as
+    `shared.api.idempotency.hashes` makes them.
+    """
 
     alias: UUID
     role: str
+    name: str | None
     thread_id: UUID
     body: str
     at: datetime
@@ -99,7 +103,7 @@ async def write_reply(session: AsyncSession, home: Home, writers: Writers, comma
     """
     if too_long(command.body):
         raise PostTooLong()
-    author = await writers.identity(session, command.alias)
+    author = await author_of(session, home, writers, command.alias, command.role, command.name)
     version = home.clock.tick()
     identity = home.entity(version)
     html = render(command.body)

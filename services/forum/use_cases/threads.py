@@ -12,11 +12,12 @@ from services.forum.ids import Home
 from services.forum.models import Post, Thread, authored_by
 from services.forum.policy import MARK_STAYS_BACK, too_long
 from services.forum.rendering import render
+from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Writers, open_member
 from shared.contracts.payloads.activity import PostWritten
 from shared.contracts.payloads.forum import Wish
 from shared.contracts.topics import ACTIVITY, POSTS, THREADS
-from shared.outbox.add import add
+from shared.outbox import add as outbox
 
 APPEAR = text(
     "INSERT INTO thread_activity (thread_id, replies, last_written, first_writer, answered)"
@@ -30,8 +31,11 @@ UNWATCH = text("DELETE FROM watching WHERE alias = :alias AND thread_id = :threa
 
 @dataclass(frozen=True, slots=True)
 class OpenThread:
+    """`name`: a peer consultant's, as they joined."""
+
     alias: UUID
     role: str
+    name: str | None
     title: str
     wish: Wish
     body: str
@@ -46,7 +50,7 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
     if too_long(command.body):
         raise PostTooLong()
     await open_member(session, command.alias)
-    author = await writers.identity(session, command.alias)
+    author = await author_of(session, home, writers, command.alias, command.role, command.name)
     version = home.clock.tick()
     thread = Thread(
         **authored_by(home, home.entity(version), version, author, command.at),
@@ -67,10 +71,10 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
     await session.flush()
     await session.execute(APPEAR, {"thread": thread.id, "written": version, "writer": author.id})
     await watch(session, command.alias, thread.id, command.at)
-    await add(session, THREADS, thread.id, thread.record(), at=command.at)
-    await add(session, POSTS, opening.id, opening.record(), at=command.at)
+    await outbox.add(session, THREADS, thread.id, thread.record(), at=command.at)
+    await outbox.add(session, POSTS, opening.id, opening.record(), at=command.at)
     if command.role == "member":
-        await add(session, ACTIVITY["forum"], command.alias, PostWritten(), at=command.at)
+        await outbox.add(session, ACTIVITY["forum"], command.alias, PostWritten(), at=command.at)
     return thread
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from services.identity import queries
-from services.identity.http.parts import Account, AnyCaller, WithParts, not_stored
+from services.identity.http.service import Account, AnyCaller, Here, not_stored
 from services.identity.schemas import (
     AccountData,
     Confirmation,
@@ -25,7 +25,7 @@ receipts = APIRouter(prefix="/receipts", tags=["me"], dependencies=[Depends(not_
 
 
 @router.get("")
-async def read_me(session: Session, account: Account, parts: WithParts) -> Me:
+async def read_me(session: Session, account: Account, here: Here) -> Me:
     """Role, communities, and what was said yes to."""
     accepted = await queries.accepted_versions(session, account.id)
     communities = await queries.community_names(session, account.community_ids)
@@ -33,7 +33,7 @@ async def read_me(session: Session, account: Account, parts: WithParts) -> Me:
         {
             "role": account.role,
             "communities": [{"id": community.id, "name": community.name} for community in communities],
-            "display_name": account.display_name(parts.keys),
+            "display_name": account.display_name(here.keys),
             "research": account.research,
             "consent_version": accepted["participation"],
             "agreement_version": accepted["agreement"],
@@ -48,13 +48,11 @@ async def choose_about_research(body: ResearchChoice, session: Session, account:
 
 
 @router.put("/passphrase", status_code=204)
-async def choose_passphrase(
-    body: PassphraseChange, caller: AnyCaller, session: Session, parts: WithParts
-) -> None:
+async def choose_passphrase(body: PassphraseChange, caller: AnyCaller, session: Session, here: Here) -> None:
     """Another passphrase. Signs out everywhere, here too."""
-    passphrases = parts.authentication.passphrases
+    passphrases = here.authentication.passphrases
     passphrases.check(body.new_passphrase, "")
-    participant_id = await parts.authentication.confirm(caller.alias, body.passphrase)
+    participant_id = await here.authentication.confirm(caller.alias, body.passphrase)
     verifier = await passphrases.hash(body.new_passphrase)
     await change_passphrase(session, participant_id, verifier)
 
@@ -66,9 +64,9 @@ async def export_account(session: Session, account: Account) -> AccountData:
 
 
 @router.post("/erasure", status_code=202)
-async def erase_account(body: Confirmation, caller: AnyCaller, session: Session, parts: WithParts) -> Receipt:
+async def erase_account(body: Confirmation, caller: AnyCaller, session: Session, here: Here) -> Receipt:
     """Leave: erases the account now and, within seven days, all that the services have. Can't be undone."""
-    participant_id = await parts.authentication.confirm(caller.alias, body.passphrase)
+    participant_id = await here.authentication.confirm(caller.alias, body.passphrase)
     return Receipt(receipt=await leave(session, participant_id))
 
 

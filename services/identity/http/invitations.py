@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.identity import queries
-from services.identity.http.parts import WithParts, account_of, not_stored
+from services.identity.http.service import Here, account_of, not_stored
 from services.identity.models.participants import Participant
 from services.identity.schemas import InvitationsMade, InvitationsOpen, MakingInvitations
 from services.identity.use_cases.invitations import MakeInvitations, make_invitations, renew_batch
@@ -20,11 +20,11 @@ Maker = Annotated[Participant, Depends(account_of("consultant", "provider", "ope
 
 @router.post("", status_code=201)
 async def invite(
-    body: MakingInvitations, key: IdempotencyKey, session: Session, maker: Maker, parts: WithParts
+    body: MakingInvitations, key: IdempotencyKey, session: Session, maker: Maker, here: Here
 ) -> InvitationsMade:
     """A batch of invitations, shown once. Repeated with the same key, the open ones are voided and made anew."""
     command = MakeInvitations(body.role, body.communities, body.count, body.days)
-    claim = await idempotency.claim(session, parts.keys.secret, maker.id, "invitations", key, body)
+    claim = await idempotency.claim(session, here.keys.secret, maker.id, "invitations", key, body)
     if claim.made_id is not None:
         batch = await renew_batch(session, command, claim.made_id, maker=maker)
     else:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.identity import queries
 from services.identity.errors import InvitationNotOpen
-from services.identity.http.parts import WithParts, not_stored
+from services.identity.http.service import Here, not_stored
 from services.identity.models.invitations import invitation_hash
 from services.identity.offers import language_of_choice, make_offer
 from services.identity.schemas import (
@@ -35,18 +35,16 @@ async def read_texts(response: Response, language: InLanguage = "en") -> Texts:
 
 
 @router.get("/sign-in-names", dependencies=[Depends(not_stored)])
-async def offer_sign_in_names(parts: WithParts, language: InLanguage = "en") -> OfferedNames:
+async def offer_sign_in_names(here: Here, language: InLanguage = "en") -> OfferedNames:
     """A few sign-in names to choose from."""
-    offer, names = make_offer(parts.keys, language, at=clock.now())
+    offer, names = make_offer(here.keys, language, at=clock.now())
     return OfferedNames(offer=offer, names=names)
 
 
 @router.post("/invitations/look", dependencies=[Depends(not_stored)])
-async def look_at_invitation(body: InvitationCode, session: Session, parts: WithParts) -> InvitationLook:
+async def look_at_invitation(body: InvitationCode, session: Session, here: Here) -> InvitationLook:
     """What an invitation is for. Unknown, used and expired ones answer alike."""
-    found = await queries.open_invitation(
-        session, invitation_hash(body.invitation, parts.keys), clock.today()
-    )
+    found = await queries.open_invitation(session, invitation_hash(body.invitation, here.keys), clock.today())
     if found is None:
         raise InvitationNotOpen
     role, communities = found
@@ -60,17 +58,17 @@ async def look_at_invitation(body: InvitationCode, session: Session, parts: With
 
 
 @router.post("/members", status_code=201, dependencies=[Depends(not_stored)])
-async def join_by_invitation(body: Joining, session: Session, parts: WithParts) -> RecoveryCodes:
+async def join_by_invitation(body: Joining, session: Session, here: Here) -> RecoveryCodes:
     """Join. The invitation itself is the idempotency key: the same body again gets fresh recovery codes."""
-    language = language_of_choice(parts.keys, body.offer, body.sign_in_name, at=clock.now())
-    passphrases = parts.authentication.passphrases
+    language = language_of_choice(here.keys, body.offer, body.sign_in_name, at=clock.now())
+    passphrases = here.authentication.passphrases
     passphrases.check(body.passphrase, body.sign_in_name)
     verifier = await passphrases.hash(
         body.passphrase
     )  # before the session is first used: no connection waits
-    code_hash = invitation_hash(body.invitation, parts.keys)
+    code_hash = invitation_hash(body.invitation, here.keys)
     try:
-        claim = await idempotency.claim(session, parts.keys.secret, code_hash, "members", "", body)
+        claim = await idempotency.claim(session, here.keys.secret, code_hash, "members", "", body)
     except idempotency.IdempotencyKeyReused:
         raise InvitationNotOpen from None
     if claim.made_id is not None:

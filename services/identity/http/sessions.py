@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Header, Response
 from fastapi.responses import JSONResponse
 
 from services.identity.errors import RequestNotUnderstood, SessionEnded
-from services.identity.http.parts import Account, WithParts, not_stored
+from services.identity.http.service import Account, Here, not_stored
 from services.identity.models.credentials import sign_in_name_hash
 from services.identity.schemas import (
     Recovery,
@@ -37,18 +37,18 @@ router = APIRouter(tags=["sessions"])
 
 
 @router.get("/jwks.json")
-async def public_keys(parts: WithParts, response: Response) -> dict[str, Any]:
+async def public_keys(here: Here, response: Response) -> dict[str, Any]:
     """The keys that access tokens are checked with (RFC 7517)."""
     response.headers["Cache-Control"] = "public, max-age=300"
-    return parts.ring.jwks()
+    return here.ring.jwks()
 
 
 @router.post("/sessions", status_code=201, dependencies=[Depends(not_stored)])
-async def sign_in(body: SignIn, session: Session, parts: WithParts) -> SessionOpened:
+async def sign_in(body: SignIn, session: Session, here: Here) -> SessionOpened:
     """Sign in. The answer is the same, and takes as long, for a wrong name, a wrong passphrase and a suspended account."""
-    parts.clients.check(body.client_id, body.client_assertion)
-    participant_id = await parts.authentication.by_passphrase(body.sign_in_name, body.passphrase)
-    token, expires_at = await start_session(session, participant_id, body.client_id, parts.lifetimes)
+    here.clients.check(body.client_id, body.client_assertion)
+    participant_id = await here.authentication.by_passphrase(body.sign_in_name, body.passphrase)
+    token, expires_at = await start_session(session, participant_id, body.client_id, here.lifetimes)
     return SessionOpened(session=token, expires_at=expires_at)
 
 
@@ -68,7 +68,7 @@ async def sign_out_of_everything(session: Session, account: Account) -> None:
 
 @router.post("/token", dependencies=[Depends(not_stored)], response_model=TokenAnswer)
 async def exchange_token(
-    form: Annotated[TokenRequest, Form()], session: Session, parts: WithParts
+    form: Annotated[TokenRequest, Form()], session: Session, here: Here
 ) -> TokenAnswer | JSONResponse:
     """Exchange a session for an access token of one audience (RFC 8693)."""
     if (form.grant_type, form.subject_token_type, form.requested_token_type) != (
@@ -77,14 +77,14 @@ async def exchange_token(
         ACCESS_TOKEN,
     ) or form.client_assertion_type not in ("", JWT_BEARER):
         raise RequestNotUnderstood
-    parts.clients.check(form.client_id, form.client_assertion)
+    here.clients.check(form.client_id, form.client_assertion)
     asked = Exchange(form.subject_token, form.client_id, form.audience)
-    exchanged = await exchange(session, asked, parts.lifetimes)
+    exchanged = await exchange(session, asked, here.lifetimes)
     if exchanged is None:
         # Not raised: that would take back the end of the session, too.
         ended = SessionEnded()
         return problem_response(ended.status, ended.type, ended.title, **ended.extra)
-    token, seconds = parts.ring.issue(form.audience, exchanged.subject, form.client_id, at=clock.now())
+    token, seconds = here.ring.issue(form.audience, exchanged.subject, form.client_id, at=clock.now())
     return TokenAnswer(
         access_token=token,
         issued_token_type=ACCESS_TOKEN,
@@ -94,11 +94,11 @@ async def exchange_token(
 
 
 @router.post("/recoveries", status_code=201, dependencies=[Depends(not_stored)])
-async def recover_account(body: Recovery, session: Session, parts: WithParts) -> RecoveryCodes:
+async def recover_account(body: Recovery, session: Session, here: Here) -> RecoveryCodes:
     """Choose a new passphrase by a recovery code. Ends every session; all recovery codes are made anew."""
-    authentication = parts.authentication
+    authentication = here.authentication
     authentication.passphrases.check(body.new_passphrase, body.sign_in_name)
-    async with authentication.throttle.attempt(sign_in_name_hash(body.sign_in_name, parts.keys)):
+    async with authentication.throttle.attempt(sign_in_name_hash(body.sign_in_name, here.keys)):
         verifier = await authentication.passphrases.hash(body.new_passphrase)
         fresh = await recover(session, body.sign_in_name, body.recovery_code, verifier)
     return RecoveryCodes(recovery_codes=fresh)

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.forum.http.service import Reader, answer
-from services.forum.queries import news, own
+from services.forum.queries import news
+from services.forum.queries import own as queries
 from services.forum.queries import search as searching
 from services.forum.schemas import Found, News
 from shared.api.pages import After, Limit
@@ -35,4 +36,4 @@ async def search(
 @router.get("/export")
 async def export(session: Session, caller: Reader) -> Response:
     """Everything this forum keeps of the caller."""
-    return answer(await own.export(session, caller.alias))
+    return answer(await queries.export(session, caller.alias))

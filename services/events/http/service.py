@@ -1,4 +1,4 @@
-"""Who may call what: roles, limits, and nobody who has left."""
+"""What routes know of the service they belong to, and who calls: a role, and nobody who has left."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from services.events.policy.callers import Visitor
 from services.events.settings import Settings
 from services.events.use_cases.guests import refuse_if_gone
 from shared import clock
-from shared.api.callers import Caller, requires
-from shared.api.limits import Limiter
+from shared.api.callers import Caller
+from shared.api.limits import limited
 from shared.api.transactions import Session
 from shared.keys import SealingKeys, derive
 
@@ -23,7 +23,6 @@ class Service:
 
     settings: Settings
     zone: str  # IANA, the region's
-    limiter: Limiter
 
     @property
     def secret(self) -> bytes:
@@ -49,15 +48,8 @@ def _service(request: Request) -> Service:
 Here = Annotated[Service, Depends(_service)]
 
 
-def _visitor(*roles: str) -> Callable[[Request, Service, Caller], Awaitable[Visitor]]:
-    async def visitor(
-        request: Request, here: Here, caller: Annotated[Caller, Depends(requires(*roles))]
-    ) -> Visitor:
-        limits = here.settings
-        if request.method in ("GET", "HEAD"):
-            await here.limiter.take("reads", caller.alias, limits.reads)
-        else:
-            await here.limiter.take("writes", caller.alias, limits.writes)
+def _visitor(*roles: str, limit: str | None = None) -> Callable[[Caller], Awaitable[Visitor]]:
+    async def visitor(caller: Annotated[Caller, Depends(limited(*roles, limit=limit))]) -> Visitor:
         return Visitor(caller.alias, caller.role, frozenset(caller.communities))
 
     return visitor
@@ -72,6 +64,7 @@ def _reader(*roles: str) -> Callable[[Session, Visitor], Awaitable[Visitor]]:
 
 
 Member = Annotated[Visitor, Depends(_visitor("member"))]
+MemberWithCode = Annotated[Visitor, Depends(_visitor("member", limit="check_ins"))]
 Consultant = Annotated[Visitor, Depends(_visitor("consultant"))]
 Operator = Annotated[Visitor, Depends(_visitor("operator"))]
 Reader = Annotated[Visitor, Depends(_reader("member", "consultant"))]
