@@ -101,7 +101,7 @@ async def staged(time: SettableClock) -> AsyncIterator[Stage]:
     """Everything started, and everything stopped and removed at the end."""
     async with AsyncExitStack() as ends:
         home = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="peercafe-unlinkability-")))
-        home.chmod(0o755)  # the clusters run as a user of their own where this process is root
+        home.chmod(0o755)  # noqa: ASYNC240 - the clusters run as a user of their own where this process is root
         stage = Stage(home, time, secrets={service: secrets.token_urlsafe(32) for service in SERVICES})
         await _start_engines(stage, ends)
         make_key_file(stage.keys_file)
