@@ -128,7 +128,7 @@ def study_add(
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
 ) -> None:
-    """Approve a study that an analyst proposed; it is open from then on."""
+    """Approve a study (analysts propose them by the API); it is open from then on."""
     from deploy.command.operators import operator
 
     with operator(data, gateway, invitation) as by:

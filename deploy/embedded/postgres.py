@@ -167,8 +167,10 @@ class Postgres:
         return Dsn(role, password, self.port, role)
 
     def limit_transactions(self, role: str) -> None:
-        """From now on no transaction of the role lasts longer than 5 s; called once its migrations are done."""
-        self.psql("ALTER ROLE :\"role\" SET transaction_timeout = '5s';", role=role)
+        """The role's transactions end after `TRANSACTION_SECONDS` from now on; called once its migrations are done."""
+        from shared.database.engine import TRANSACTION_SECONDS
+
+        self.psql(f"ALTER ROLE :\"role\" SET transaction_timeout = '{TRANSACTION_SECONDS}s';", role=role)
 
     def psql(self, script: str, database: str = "postgres", **variables: str) -> str:
         """Run a script as the cluster's superuser; returns bare rows.

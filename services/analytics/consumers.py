@@ -17,11 +17,7 @@ from shared.contracts.payloads.activity import EngagementRecorded
 from shared.contracts.payloads.events import GatheringRecorded
 from shared.contracts.payloads.identity import AudienceAlias, Source, StudyAlias, StudyJourneys
 
-SOURCE_OF_TOPIC: dict[str, Source] = {
-    "local.engagement.membership.v1": "membership",
-    "local.engagement.forum.v1": "forum",
-    "local.engagement.events.v1": "events",
-}
+SOURCE_OF_TOPIC = {topics.ENGAGEMENT[source].name: source for source in topics.SOURCES}
 
 
 def subscribe(bus: Bus, *, zone: str, home: str) -> None:

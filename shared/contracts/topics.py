@@ -6,12 +6,14 @@ The scope is in the name: `shared.*` is mirrored between regions, `local.*` neve
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import Enum
+from typing import get_args
 
 from shared.contracts.payloads import activity, analytics, events, forum, identity, notices
 from shared.contracts.payloads.payload import Payload
 
 DAY_MS = 24 * 60 * 60 * 1000
 FACT_RETENTION_DAYS = 7
+SOURCES: tuple[identity.Source, ...] = get_args(identity.Source)
 DEAD_LETTER_DAYS = 30  # an unknown type waits there until the upgrade; inbox rows outlive it
 
 
@@ -145,7 +147,7 @@ STUDY_ALIASES = {
         time_cut=TimeCut.DAY,
         when_sent=WhenSent.DELETE,
     )
-    for source in ("membership", "forum", "events")
+    for source in SOURCES
 }
 JOURNEYS = Topic(
     "local.identity.journeys.v1",
@@ -184,9 +186,9 @@ NOTICES_ADDRESSED = _facts(
     notices.NoticeSettled,
     cut=TimeCut.MINUTE,
 )
-ENGAGEMENT = {
+ENGAGEMENT: dict[str, Topic] = {
     source: _facts(f"local.engagement.{source}.v1", "identity", activity.EngagementRecorded, cut=TimeCut.DAY)
-    for source in ("membership", "forum", "events")
+    for source in SOURCES
 }
 DEAD_LETTERS = {
     "identity.forum": _dead_letters("dlq.identity.forum", "identity"),

@@ -2,11 +2,13 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+TRANSACTION_SECONDS = 5  # the longest a transaction lasts: PostgreSQL ends it then (`transaction_timeout`)
+
 
 def make_engine(dsn: str, *, pool: int = 10, application: str = "") -> AsyncEngine:
     """An asyncpg engine for `postgresql+asyncpg://…`; waits at most 5 s for one of `pool` connections.
 
-    `transaction_timeout` 5 s is the bound that read marks rely on (DESIGN §4).
+    No transaction outlasts `TRANSACTION_SECONDS`: read marks rely on it (DESIGN §4).
     """
     return create_async_engine(
         dsn,
@@ -18,7 +20,7 @@ def make_engine(dsn: str, *, pool: int = 10, application: str = "") -> AsyncEngi
         connect_args={
             "server_settings": {
                 "application_name": application,
-                "transaction_timeout": "5s",
+                "transaction_timeout": f"{TRANSACTION_SECONDS}s",
                 "timezone": "UTC",
                 "jit": "off",
             },
