@@ -67,7 +67,12 @@ def require_own_origin(request: Request, public_url: str) -> None:
         raise FormRefused("posted from another origin")
 
 
+def has_form_token(form: FormData, expected: str) -> bool:
+    """Whether the form carries this session's token."""
+    return hmac.compare_digest(str(form.get(FORM_TOKEN, "")).encode(), expected.encode())
+
+
 def require_form_token(form: FormData, expected: str) -> None:
     """Raises FormRefused unless the form carries this session's token."""
-    if not hmac.compare_digest(str(form.get(FORM_TOKEN, "")).encode(), expected.encode()):
+    if not has_form_token(form, expected):
         raise FormRefused("without this session's form token")

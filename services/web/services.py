@@ -6,6 +6,7 @@ Every call starts afresh: no header of the browser's request and no trace of an 
 
 import json
 import os
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 from joserfc import jwk, jwt
 
-from services.web.errors import Away, Refused, SignedOut
+from services.web.errors import Away, FieldFault, Refused, SignedOut
 from services.web.settings import Settings
 from shared import clock
 from shared.keys import keyed_hash
@@ -229,6 +230,7 @@ def _answer(service: str, response: httpx.Response) -> Any:
             str(problem.get("type", "")).rsplit("/", 1)[-1],
             str(problem.get("detail", "")),
             int(retry_after) if retry_after.isdigit() else None,
+            _fields(problem),
         )
     try:
         return response.json() if response.content else None
@@ -242,3 +244,19 @@ def _problem(response: httpx.Response) -> Json:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _fields(problem: Json) -> tuple[FieldFault, ...]:
+    """The fields that a problem names. A limit stands only in its English message: the first number there."""
+    named = problem.get("fields")
+    if not isinstance(named, list):
+        return ()
+    faults = []
+    for item in named:
+        number = re.search(r"\d+", str(item.get("message", "")))
+        faults.append(
+            FieldFault(
+                str(item.get("field", "")), str(item.get("problem", "")), int(number[0]) if number else None
+            )
+        )
+    return tuple(faults)

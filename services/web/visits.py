@@ -10,13 +10,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from services.web.errors import Away, FormRefused, Refused, ServiceError, SignedOut
+from services.web.fields import explain
 from services.web.language import COOKIE, LANGUAGES, choose_language
 from services.web.rendering import Rendering
-from services.web.security import FORM_TOKEN, require_form_token, require_own_origin
+from services.web.security import FORM_TOKEN, has_form_token, require_form_token, require_own_origin
 from services.web.services import Gateway
 from services.web.session import Held, SessionCookie
 from services.web.settings import Settings
-from services.web.words import SAID, sentence_for
+from services.web.words import SAID
 from shared.region import RegionFacts
 
 READERS = frozenset({"member", "consultant"})  # who reads the forum and comes to cafés
@@ -54,6 +55,7 @@ class Visit:
         self._brought = self.site.cookie.read(request)
         self.held = self._brought or Held.anonymous()
         self._nonce_used = False
+        self._language_chosen = False
 
     @property
     def session(self) -> str:
@@ -82,11 +84,23 @@ class Visit:
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
+    def switches_language(self) -> bool:
+        """Whether the form was sent by the footer's switch: this page and later ones then speak that language."""
+        chosen = self.field("speak")
+        if chosen not in LANGUAGES:
+            return False
+        self.language, self._language_chosen = chosen, True
+        return True
+
     def gettext(self, text: str) -> str:
         return self.site.rendering.gettext(self.language)(text)
 
     def ngettext(self, one: str, several: str, count: int) -> str:
         return self.site.rendering.ngettext(self.language)(one, several, count)
+
+    def explain(self, error: Exception) -> str:
+        """What an error means, in the visitor's language."""
+        return explain(error, self.gettext)
 
     async def ask(
         self,
@@ -145,6 +159,8 @@ class Visit:
         }
         response = HTMLResponse(self.site.rendering.page(template, self.language, values), status)
         response.headers["content-language"] = self.language
+        if self._language_chosen:
+            remember_language(response, self.language, self.site)
         if self._nonce_used and self._brought is None:
             self.site.cookie.write(response, self.held)
         return response
@@ -185,8 +201,13 @@ def page(path: str, handler: Handler, who: frozenset[str] | None = None) -> Rout
     return Route(path, endpoint, methods=["GET"])
 
 
-def form(path: str, handler: Handler, who: frozenset[str] | None = None) -> Route:
-    """A POST from one of our pages. Whatever goes wrong, what a person wrote comes back to them."""
+def form(
+    path: str, handler: Handler, who: frozenset[str] | None = None, outdated: Handler | None = None
+) -> Route:
+    """A POST from one of our pages. Whatever goes wrong, what a person wrote comes back to them.
+
+    `outdated` answers somebody signed in whose form is from before they signed in.
+    """
 
     async def endpoint(request: Request) -> Response:
         visit = Visit(request)
@@ -195,6 +216,12 @@ def form(path: str, handler: Handler, who: frozenset[str] | None = None) -> Rout
             require_own_origin(request, visit.site.settings.public_url)
             if who is not None and visit.session and visit.role not in who:
                 return visit.render("not_for_you.html", 403)
+            if (
+                outdated
+                and visit.held.session is not None
+                and not has_form_token(visit.form, visit.form_token())
+            ):
+                return await outdated(visit)
             require_form_token(visit.form, visit.form_token())
             return await handler(visit)
         except (ServiceError, FormRefused) as error:
@@ -219,7 +246,7 @@ def again(visit: Visit, error: Exception) -> Response:
     response = visit.render(
         "again.html",
         status,
-        problem=visit.gettext(sentence_for(error)),
+        problem=visit.explain(error),
         signed_out=isinstance(error, SignedOut),
         action=visit.request.url.path,
         written=written,
@@ -235,10 +262,15 @@ def _in_language(request: Request, language: str) -> Response:
     """The footer's switch: remembers the choice on this device, and shows the same page."""
     response = RedirectResponse(request.url.path, 303)
     site: Site = request.app.state.site
+    remember_language(response, language, site)
+    return response
+
+
+def remember_language(response: Response, language: str, site: Site) -> None:
+    """The choice stays on this device."""
     response.set_cookie(
         COOKIE, language, max_age=LANGUAGE_SECONDS, path="/", samesite="lax", secure=site.settings.over_https
     )
-    return response
 
 
 def _signed_out(visit: Visit) -> Response:
@@ -251,7 +283,7 @@ def _signed_out(visit: Visit) -> Response:
 
 def _cannot_show(visit: Visit, error: Refused | Away) -> Response:
     status = error.status if isinstance(error, Refused) else 503
-    response = visit.render("cannot_show.html", status, problem=visit.gettext(sentence_for(error)))
+    response = visit.render("cannot_show.html", status, problem=visit.explain(error))
     if isinstance(error, Refused) and error.retry_after:
         response.headers["retry-after"] = str(error.retry_after)
     return response

@@ -27,7 +27,6 @@ SAID = {
     "not-today": N_("Thanks for telling us. You’re welcome next time."),
     "name-left": N_("Your name is left for the peer consultant. It is deleted the day after."),
     "name-taken-back": N_("The name is taken back."),
-    "checked-in": N_("Good that you came. You don’t have to do anything more."),
     "planned": N_("It is planned. Members of the community can see it now."),
     "moved": N_("It is changed. Members see the new details and the reason."),
     "cancelled": N_("It is cancelled. Members see the reason."),

@@ -46,6 +46,7 @@ class Page(HTMLParser):
         self.title = ""
         self.language = ""
         self._form: Form | None = None
+        self._forms_by_id: dict[str, Form] = {}
         self._link: list[str] | None = None
         self._href = ""
         self._button: Button | None = None
@@ -72,11 +73,14 @@ class Page(HTMLParser):
                 "multipart" in values.get("enctype", ""),
             )
             self.forms.append(self._form)
+            self._forms_by_id[values.get("id", "")] = self._form
         elif tag == "a":
             self._link, self._href = [], values.get("href", "")
-        elif tag == "button" and self._form is not None:
-            self._button = Button("", values.get("name"), values.get("value", ""))
-            self._form.buttons.append(self._button)
+        elif tag == "button":
+            form = self._forms_by_id[values["form"]] if "form" in values else self._form
+            if form is not None:
+                self._button = Button("", values.get("name"), values.get("value", ""))
+                form.buttons.append(self._button)
         elif tag in ("input", "textarea") and self._form is not None:
             self._note_field(tag, values)
 

@@ -78,10 +78,11 @@ class People:
 
     def consultant(self, *communities: str, language: str = "en") -> Browser:
         """A peer consultant."""
-        return self.joined("consultant", *communities, language=language, name=_open_name())
+        return self.joined("consultant", *communities, language=language, name=open_name())
 
 
-def _open_name() -> str:
+def open_name() -> str:
+    """A name that no other peer consultant of the region has."""
     letters = "".join("abcdefghijklmnop"[int(digit, 16)] for digit in uuid4().hex[:10])
     return f"Kari {letters.capitalize()}"
 

@@ -46,7 +46,7 @@ def _plan(kari: Browser, title: str, **other: str) -> str:
     kari.open("/cafes/plan")
     kari.press("Plan it", **(details | other))
     assert "It is planned" in kari.page.text
-    kari.follow(title)
+    assert title in kari.page.text, "planning leads to the new café"
     return kari.path
 
 
@@ -108,14 +108,48 @@ def test_a_full_cafe_has_a_waiting_list(
 def test_checking_in_with_the_code_of_the_day(kari: Browser, guest: Browser) -> None:
     path = _plan(kari, _title())
     code = kari.page.text.split("Code of the day: ")[1][:7]
+    assert "Are you here?" not in kari.page.text
     guest.open(path)
     guest.press("I am here", code="000 001" if code != "000 001" else "000 002")
     assert "That isn’t today’s code" in guest.page.text
     guest.press("I am here", code=code)
-    assert "Good that you came" in guest.page.text
+    assert guest.page.text.count("Good that you came") == 1
     kari.open(path)
     kari.press("Keep the head count", members="5")
     assert kari.form("Keep the head count")[0].values["members"] == "5"
+
+
+def test_what_is_wrong_with_a_plan_is_named_with_its_limit(kari: Browser) -> None:
+    kari.open("/cafes/plan")
+    starts = clock.now().astimezone(ZoneInfo(ZONE)) + timedelta(days=1)
+    kari.press("Plan it", title="Vaffel", day=f"{starts:%Y-%m-%d}", time="18:00", area="Sentrum", way_there="x" * 2001,
+               toilet="Til venstre", step_free="yes", met_by="", place=EXACT, capacity="0")  # fmt: skip
+    assert kari.answer.status_code == 422
+    for words in (
+        "“The way there” can have 2000 letters at most.",
+        "“Who meets people at the door” is empty.",
+        "“Room for” must be 1 or more.",
+    ):
+        assert words in kari.page.text
+    assert kari.form("Plan it")[0].values["toilet"] == "Til venstre"
+
+
+def test_a_prompt_leads_to_its_thread_until_that_is_removed(
+    people: People, community: str, kari: Browser
+) -> None:
+    kari.open("/forum/write")
+    kari.press("Send", "/forum/write", title="Høstens lyd", body="Hva hører du?", wish="experiences")
+    thread = kari.path
+    path = _plan(kari, _title(), prompt_thread=f"http://localhost{thread}", prompt_text="Hva hører du?")
+    assert ("The thread in the forum", thread) in kari.page.links
+    kari.open(thread)
+    kari.follow("Remove")
+    kari.press("Remove for good")
+    assert "A thread whose first post was removed" in kari.page.text
+    assert "The thread is closed" in kari.page.text
+    assert not [form for form in kari.page.forms if form.action.endswith("/replies")]
+    assert "Hva hører du?" in kari.open(path).text
+    assert "The thread in the forum" not in [words for words, _ in kari.page.links]
 
 
 def test_a_moved_and_a_cancelled_cafe_say_why(kari: Browser, guest: Browser) -> None:

@@ -123,9 +123,10 @@ def test_what_somebody_wrote_comes_back_when_it_cannot_be_sent(writer: Browser) 
     browser.open("/forum/write")
     browser.press("Send", "/forum/write", title="Uten ønske", body="Lange tanker.")
     assert browser.answer.status_code == 422
+    assert "Please choose an answer to “What would you like”. Your text is still here." in browser.page.text
     assert browser.form("Send", "/forum/write")[0].values["body"] == "Lange tanker."
     browser.press("Send", "/forum/write", wish="advice", title="Med \u202e tegn")
-    assert "Some characters can’t be shown" in browser.page.text
+    assert "“Title” has characters that can’t be shown" in browser.page.text
     assert browser.form("Send", "/forum/write")[0].values["body"] == "Lange tanker."
 
 

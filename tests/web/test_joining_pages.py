@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.conftest import PASSPHRASE, People
+from tests.web.conftest import PASSPHRASE, People, open_name
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,25 @@ def test_an_unknown_code_is_answered_kindly(people: People) -> None:
     browser.press("Se på invitasjonen", invitation="AAAA-BBBB-CCCC-DDDD")
     assert browser.answer.status_code == 404
     assert "Denne invitasjonen er ikke åpen" in browser.page.text
+    assert browser.form("Se på invitasjonen")[0].values["invitation"] == "AAAA-BBBB-CCCC-DDDD", (
+        "a slip can be mended"
+    )
 
 
 def test_research_is_a_choice_of_its_own_and_every_yes_is_needed(people: People) -> None:
     browser = people.stranger()
     browser.open("/join")
     browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
-    browser.press("Go on", over_18="yes", consent="yes", agreement="yes")
-    assert "Please answer every question" in browser.page.text
     browser.press("Go on", consent="yes", agreement="yes", research="no")
     assert "Please answer every question" in browser.page.text
+    assert (
+        browser.form("Go on")[0].values.items()
+        >= {"consent": "yes", "agreement": "yes", "research": "no"}.items()
+    browser.open("/join")
+    browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
+    browser.press("Go on", over_18="yes", consent="yes", agreement="yes")
+    assert "Please answer every question" in browser.page.text
+    )
 
 
 def test_a_weak_passphrase_keeps_the_chosen_sign_in_name(people: People) -> None:
@@ -66,9 +75,63 @@ def test_other_sign_in_names_are_offered(people: People) -> None:
     browser.open("/join")
     browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
     browser.press("Go on", over_18="yes", consent="yes", agreement="yes", research="no")
-    before = browser.form("Show others")[0].choices["sign_in_name"]
-    browser.press("Show others")
-    assert browser.form("Show others")[0].choices["sign_in_name"] != before
+    before = browser.form("Show other sign-in names")[0].choices["sign_in_name"]
+    browser.press("Show other sign-in names")
+    assert browser.form("Show other sign-in names")[0].choices["sign_in_name"] != before
+
+
+def test_a_consultant_is_asked_for_their_name_until_they_have_one(people: People) -> None:
+    browser = people.stranger()
+    browser.open("/join")
+    browser.press("Look at my invitation", invitation=people.invitation("consultant", people.town))
+    assert "research" not in browser.form("Go on")[0].choices, "research is about members"
+    browser.press("Go on", over_18="yes", consent="yes", agreement="yes")
+    browser.press("Join", "/join/finish", passphrase=PASSPHRASE)
+    assert "you work under one open name" in browser.page.text
+    browser.press("Show other sign-in names")
+    name = open_name()
+    browser.press("Join", "/join/finish", passphrase="kort", display_name=name)
+    assert browser.form("Join", "/join/finish")[0].values["display_name"] == name
+    browser.press("Join", "/join/finish", passphrase=PASSPHRASE)
+    assert "Welcome" in browser.page.text
+
+
+def test_a_consultants_name_is_theirs_from_the_moment_they_join(people: People) -> None:
+    name = open_name()
+    people.joined("consultant", people.town, name=name)
+    member = people.joined("member", people.town)
+    member.open("/forum/name")
+    member.press("Choose this name", name=name)
+    assert "Somebody has this name" in member.page.text
+
+
+def test_the_language_changes_within_joining_and_nothing_typed_is_lost(people: People) -> None:
+    browser, code = people.stranger(), people.invitation("consultant", people.town)
+    browser.open("/join")
+    browser.press("Look at my invitation", invitation="AAAA-BBBB-CCCC-DDDD")
+    browser.press("Norsk")
+    assert browser.form("Se på invitasjonen")[0].values["invitation"] == "AAAA-BBBB-CCCC-DDDD"
+    browser.press("Se på invitasjonen", invitation=code)
+    browser.press("English", consent="yes")
+    assert browser.form("Go on")[0].values["consent"] == "yes"
+    browser.press("Go on", over_18="yes", consent="yes", agreement="yes")
+    browser.press("Norsk", "/join/finish", display_name="Kari Nordmann")
+    assert browser.page.language == "nb"
+    assert browser.form("Bli med", "/join/finish")[0].values["display_name"] == "Kari Nordmann"
+    assert browser.open("/help").language == "nb", "the choice stays"
+
+
+def test_loading_the_page_of_the_codes_again_says_that_one_has_joined(people: People) -> None:
+    browser = people.stranger()
+    browser.open("/join")
+    browser.press("Look at my invitation", invitation=people.invitation("member", people.town))
+    browser.press("Go on", over_18="yes", consent="yes", agreement="yes", research="no")
+    form, _ = browser.form("Join", "/join/finish")
+    for _ in range(2):
+        browser.post(form.action, form.values | {"passphrase": PASSPHRASE})
+    assert "You have joined already" in browser.page.text
+    browser.open("/")
+    assert "Next café" in browser.page.text, "still signed in"
 
 
 def test_signing_out_and_in_again_and_a_wrong_passphrase(people: People) -> None:

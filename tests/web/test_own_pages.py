@@ -1,5 +1,7 @@
 """Me: research, passphrase, taking one's data along, erasing; inviting; what other roles see."""
 
+import re
+
 import pytest
 
 from tests.web.conftest import PASSPHRASE, People
@@ -64,6 +66,7 @@ def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -
     inviter.open("/invite")
     inviter.press("Make the cards", count="2")
     assert inviter.answer.text.count('class="qr"') == 2
+    _assert_whole_with_quiet_zone(inviter.answer.text.split("<svg viewBox=")[-1].split("</svg>")[0])
     assert "#" not in str(inviter.answer.url)
     code = inviter.answer.text.split('<p class="code"><code>')[1].split("<")[0]
     inviter.open("/invite")
@@ -72,6 +75,29 @@ def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -
     stranger.open("/join")
     stranger.press("Look at my invitation", invitation=code)
     assert community in stranger.page.text
+
+
+def _assert_whole_with_quiet_zone(svg: str) -> None:
+    """A code can be scanned when all of it lies in the view box, with four modules of white around."""
+    width, height = (int(number) for number in re.match(r'"0 0 (\d+) (\d+)"', svg).groups())  # type: ignore[union-attr]
+    assert width == height
+    rows = re.findall(r"[Mm]?(-?[\d.]+) (-?[\d.]+)((?:h-?\d+|m-?\d+ 0)+)", svg.split('stroke="#000"')[1])
+    x = y = 0.0
+    for across, down, moves in rows:
+        x, y = x + float(across), y + float(down)
+        assert 4 < y < height - 4
+        for kind, length in re.findall(r"([hm])(-?\d+)", moves):
+            assert kind == "m" or (x >= 4 and x + int(length) <= width - 4)
+            x += int(length)
+    assert len(rows) == width - 8, "a row of every module's height"
+
+
+def test_more_cards_than_can_be_made_at_once_are_refused_in_words(people: People) -> None:
+    inviter = people.joined("provider", people.town)
+    inviter.open("/invite")
+    inviter.press("Make the cards", count="51")
+    assert "“How many cards” can be 50 at most." in inviter.page.text
+    assert inviter.form("Make the cards")[0].values["count"] == "51"
 
 
 def test_the_same_form_again_voids_the_cards_before(people: People) -> None:

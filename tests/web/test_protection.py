@@ -164,11 +164,24 @@ async def test_leaving_clears_the_device_and_needs_neither_token_nor_services(
     answer = await plain.post(
         "/leave", headers={"origin": "http://localhost:8080", "sec-fetch-site": "same-origin"}
     )
-    assert answer.status_code == 200
+    assert answer.status_code == 303, "the address says nothing, and a reload asks nothing"
     assert answer.headers["clear-site-data"] == '"cache", "cookies", "storage"'
     assert 'visit=""' in answer.headers["set-cookie"]
-    assert "Waffles" in answer.text
+    shown = await plain.get(answer.headers["location"])
+    assert "Waffles" in shown.text
+    assert "eercafe" not in shown.text
+
+
+async def test_the_icon_that_browsers_ask_for_is_there(plain: httpx.AsyncClient) -> None:
+    answer = await plain.get("/favicon.ico")
+    assert answer.headers["content-type"] == "image/svg+xml"
     assert "eercafe" not in answer.text
+
+
+async def test_where_nothing_is_the_heading_comes_first(plain: httpx.AsyncClient) -> None:
+    html = (await plain.get("/nowhere")).text
+    assert html.index("<h1>") < html.index("There is no page here.")
+    assert 'class="audience"' not in html
 
 
 async def test_text_comes_back_while_the_forum_is_away(plain: httpx.AsyncClient) -> None:

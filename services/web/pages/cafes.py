@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from services.web.errors import Refused
 from services.web.visits import READERS, Visit, form, page
-from services.web.words import sentence_for
 from shared import clock
 
 EARLIER_SHOWN = timedelta(days=31)  # long enough to put a head count right
@@ -38,6 +37,7 @@ async def render_cafe(visit: Visit, status: int = 200, problem: str | None = Non
     """A café's page; for a peer consultant with what only they see: counts, the code, names left."""
     path = f"/gatherings/{visit.path('gathering_id')}"
     cafe = await visit.ask("events", "GET", path)
+    prompt_thread = await _open_prompt(visit, cafe["prompt_thread"])
     answers = code = names = None
     if visit.role == "consultant":
         answers, code, names = await asyncio.gather(
@@ -46,9 +46,17 @@ async def render_cafe(visit: Visit, status: int = 200, problem: str | None = Non
             visit.reading("events", f"{path}/names"),
         )
     return visit.render(
-        "cafe.html", status, cafe=cafe, answers=answers, code=code, names=names, typed=typed,
-        problem=visit.gettext(problem) if problem else None,
+        "cafe.html", status, cafe=cafe, prompt_thread=prompt_thread, answers=answers, code=code, names=names, typed=typed,
+        problem=problem,
     )  # fmt: skip
+
+
+async def _open_prompt(visit: Visit, thread_id: str | None) -> str | None:
+    """The prompt's thread if it can be read: no link should lead to a thread that is gone, or to a forum that is away."""
+    if thread_id is None:
+        return None
+    thread = await visit.reading("forum", f"/threads/{thread_id}", {"limit": 1})
+    return None if thread is None or thread["removed"] or thread["title"] is None else thread_id
 
 
 async def answer(visit: Visit) -> Response:
@@ -78,8 +86,8 @@ async def check_in(visit: Visit) -> Response:
             "events", "POST", f"/gatherings/{visit.path('gathering_id')}/check-in", {"code": code}
         )
     except Refused as error:
-        return await render_cafe(visit, error.status, sentence_for(error))
-    return visit.go(f"/cafes/{visit.path('gathering_id')}", "checked-in")
+        return await render_cafe(visit, error.status, visit.explain(error), code=code)
+    return visit.go(f"/cafes/{visit.path('gathering_id')}", anchor="here")
 
 
 CAFE = "/cafes/{gathering_id:uuid}"

@@ -5,9 +5,9 @@ from typing import Any
 from starlette.responses import Response
 
 from services.web.errors import Refused
+from services.web.fields import missing
 from services.web.pages.cafes import render_cafe
 from services.web.visits import CONSULTANTS, Visit, form, page
-from services.web.words import sentence_for
 
 LINES = ("title", "area", "way_there", "toilet", "met_by", "place")  # text fields, sent as typed
 
@@ -44,9 +44,10 @@ def _planned(visit: Visit) -> dict[str, Any]:
     return body
 
 
-def _number(visit: Visit, name: str) -> int | None:
+def _number(visit: Visit, name: str) -> int | str | None:
+    """A whole number; what isn't one goes as it was typed, so that events says what is wrong with it."""
     text = visit.field(name)
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() and len(text) < 10 else text or None
 
 
 def _typed(visit: Visit) -> dict[str, str]:
@@ -60,12 +61,12 @@ async def plan(visit: Visit) -> Response:
         "monthly_times": _number(visit, "monthly_times") or 1,
     }
     try:
-        await visit.ask("events", "POST", "/gatherings", body, key=visit.field("key"))
+        planned = await visit.ask("events", "POST", "/gatherings", body, key=visit.field("key"))
     except Refused as error:
         if error.status not in (409, 422):
             raise
-        return await _render(visit, _typed(visit), error.status, visit.gettext(sentence_for(error)))
-    return visit.go("/cafes", "planned")
+        return await _render(visit, _typed(visit), error.status, visit.explain(error))
+    return visit.go(f"/cafes/{planned['ids'][0]}", "planned")
 
 
 async def show_changing(visit: Visit) -> Response:
@@ -90,7 +91,7 @@ async def change(visit: Visit) -> Response:
         if error.status not in (409, 422):
             raise
         cafe = await visit.ask("events", "GET", path)
-        return await _render(visit, _typed(visit), error.status, visit.gettext(sentence_for(error)), cafe)
+        return await _render(visit, _typed(visit), error.status, visit.explain(error), cafe)
     return visit.go(f"/cafes/{visit.path('gathering_id')}", "moved")
 
 
@@ -100,7 +101,7 @@ async def cancel(visit: Visit) -> Response:
     try:
         await visit.ask("events", "POST", f"/gatherings/{visit.path('gathering_id')}/cancellation", body)
     except Refused as error:
-        return await render_cafe(visit, error.status, sentence_for(error), reason=body["reason"])
+        return await render_cafe(visit, error.status, visit.explain(error), reason=body["reason"])
     return visit.go(f"/cafes/{visit.path('gathering_id')}", "cancelled")
 
 
@@ -109,11 +110,11 @@ async def count_heads(visit: Visit) -> Response:
     members = _number(visit, "members")
     try:
         if members is None:
-            raise Refused(422, "invalid")
+            raise missing("members")
         path = f"/gatherings/{visit.path('gathering_id')}/head-count"
         await visit.ask("events", "PUT", path, {"members": members})
     except Refused as error:
-        return await render_cafe(visit, error.status, sentence_for(error))
+        return await render_cafe(visit, error.status, visit.explain(error), members=visit.field("members"))
     return visit.go(f"/cafes/{visit.path('gathering_id')}", "counted")
 
 

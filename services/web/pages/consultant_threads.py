@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from services.web.errors import Refused
+from services.web.fields import missing
 from services.web.pages.threads import back_to
 from services.web.visits import CONSULTANTS, Visit, form, page
 
@@ -22,7 +22,7 @@ async def hide(visit: Visit) -> Response:
     """Hides a post; the writer is told the reason."""
     post_id = visit.path("post_id")
     if not visit.field("reason"):
-        raise Refused(422, "invalid")
+        raise missing("reason")
     await visit.ask(
         "forum", "POST", f"/posts/{post_id}/hides", {"reason": visit.field("reason")}, key=visit.field("key")
     )

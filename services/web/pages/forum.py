@@ -2,13 +2,14 @@
 
 from starlette.responses import Response
 
-from services.web.errors import Refused
+from services.web.errors import FieldFault, Refused
 from services.web.pages.profile import may_write
 from services.web.visits import READERS, Visit, form, page
-from services.web.words import sentence_for
+from services.web.words import N_
 
 WISHES = ("listen", "experiences", "advice")
 THREADS_SHOWN = 20
+KEPT = N_("Your text is still here.")
 
 
 async def show(visit: Visit) -> Response:
@@ -32,17 +33,24 @@ async def show_writing(visit: Visit) -> Response:
 async def open_thread(visit: Visit) -> Response:
     """Opens a thread."""
     written = {"title": visit.field("title"), "wish": visit.field("wish"), "body": visit.field("body")}
-    if not (written["title"] and written["body"] and written["wish"] in WISHES):
-        problem = visit.gettext("A thread needs a title, a wish and some words. Your text is still here.")
-        return visit.render("write.html", 422, **written, key=visit.field("key"), problem=problem)
     try:
+        _require_whole(written)
         thread = await visit.ask("forum", "POST", "/threads", written, key=visit.field("key"))
     except Refused as error:
         if error.status != 422:
             raise
-        problem = visit.gettext(sentence_for(error))
+        problem = f"{visit.explain(error)} {visit.gettext(KEPT)}"
         return visit.render("write.html", 422, **written, key="", problem=problem)
     return visit.go(f"/forum/threads/{thread['id']}", "posted")
+
+
+def _require_whole(written: dict[str, str]) -> None:
+    """Raises Refused naming what a thread still needs."""
+    faults = [FieldFault(name, "missing") for name in ("title", "body") if not written[name]]
+    if written["wish"] not in WISHES:
+        faults.append(FieldFault("wish", "not_chosen"))
+    if faults:
+        raise Refused(422, "invalid", fields=tuple(faults))
 
 
 routes = [

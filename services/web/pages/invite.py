@@ -7,40 +7,55 @@ import segno
 from markupsafe import Markup
 from starlette.responses import Response
 
+from services.web.errors import Refused
 from services.web.visits import INVITERS, Visit, form, page
 
 DAYS = (7, 30, 60)
+MOST = 50  # cards of one form; identity's limit
+QUIET_ZONE = 4  # modules of white around a code, without which phones don't find it (ISO/IEC 18004)
 
 
 async def show(visit: Visit) -> Response:
     """How many are open, and the form."""
+    return await _render(visit)
+
+
+async def _render(visit: Visit, status: int = 200, problem: str | None = None) -> Response:
     account, invitations = await asyncio.gather(
         visit.ask("identity", "GET", "/me"), visit.ask("identity", "GET", "/invitations")
     )
+    typed = {name: visit.field(name) for name in ("community", "count", "days")}
     return visit.render(
-        "invite.html", communities=account["communities"], open=invitations["open"], days=DAYS
-    )
+        "invite.html", status, communities=account["communities"], open=invitations["open"], days=DAYS, most=MOST,
+        typed=typed, problem=problem,
+    )  # fmt: skip
 
 
 async def invite(visit: Visit) -> Response:
     """The codes stand in this answer only. The same form sent again gives new ones and voids the old."""
-    count, days = visit.field("count"), visit.field("days")
     body: dict[str, Any] = {
         "role": "member",
         "communities": [visit.field("community")],
-        "count": min(50, max(1, int(count))) if count.isdigit() else 1,
-        "days": min(60, max(1, int(days))) if days.isdigit() else DAYS[1],
+        "count": visit.field("count"),
+        "days": visit.field("days") or DAYS[1],
     }
-    made = await visit.ask("identity", "POST", "/invitations", body, key=visit.field("key"))
+    try:
+        made = await visit.ask("identity", "POST", "/invitations", body, key=visit.field("key"))
+    except Refused as error:
+        if error.status not in (409, 422):
+            raise
+        return await _render(visit, error.status, visit.explain(error))
     link = f"{visit.site.settings.public_url.rstrip('/')}/join"
     cards = [{"code": code, "qr": qr_code(f"{link}#{code}")} for code in made["invitations"]]
     return visit.render("cards.html", cards=cards, link=link, expires_on=made["expires_on"])
 
 
 def qr_code(text: str) -> Markup:
-    """An inline SVG, dark on white, readable when printed at 3 cm."""
+    """An inline SVG, dark on white, that scales as a whole: with a view box and no size of its own."""
     code = segno.make_qr(text, error="m")
-    drawn = code.svg_inline(scale=4, border=2, dark="#000", light="#fff", svgclass="qr", lineclass=None)
+    drawn = code.svg_inline(
+        omitsize=True, border=QUIET_ZONE, dark="#000", light="#fff", svgclass="qr", lineclass=None
+    )
     return Markup(drawn)  # noqa: S704  drawn from a code, not written by anybody
 
 

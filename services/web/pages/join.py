@@ -14,17 +14,28 @@ from services.web.pages.sign_in import enter
 from services.web.visits import Visit, form, page
 from services.web.words import N_, sentence_for
 
-AGREED = ("invitation", "consent_version", "agreement_version", "research")  # carried to the last step
-ALL_NEEDED = N_("Please answer every question on this page. You can’t join without the first three.")
+AGREED = (
+    "invitation",
+    "role",
+    "consent_version",
+    "agreement_version",
+    "research",
+)  # carried to the last step
+YESES = ("over_18", "consent", "agreement")
+ALL_NEEDED = N_(
+    "Please answer every question on this page. Only research is a free choice; the rest is needed."
+)
 
 
 async def show(visit: Visit) -> Response:
     """Step 1: the code."""
-    return visit.render("join_code.html")
+    return visit.render("join_code.html", code="")
 
 
 async def look(visit: Visit) -> Response:
     """Step 1 → 2: the invitation is looked at, not used."""
+    if visit.switches_language():
+        return visit.render("join_code.html", code=visit.field("invitation"))
     try:
         return await _agreements(visit)
     except ServiceError as error:
@@ -33,8 +44,10 @@ async def look(visit: Visit) -> Response:
 
 async def agree(visit: Visit) -> Response:
     """Step 2 → 3. Asks for other names too, as often as one likes."""
-    everything = all(visit.field(name) == "yes" for name in ("over_18", "consent", "agreement"))
+    everything = all(visit.field(name) == "yes" for name in YESES)
     try:
+        if visit.switches_language():
+            return await _agreements(visit)
         if not everything or visit.field("research") not in ("yes", "no"):
             return await _agreements(visit, 422, ALL_NEEDED)
         return await _way_in(visit)
@@ -44,8 +57,11 @@ async def agree(visit: Visit) -> Response:
 
 async def finish(visit: Visit) -> Response:
     """Step 3 → 4: the account is made, its recovery codes are shown this once."""
-    if visit.field("more"):
-        return await agree(visit)
+    try:
+        if visit.field("more") or visit.switches_language():
+            return await _way_in(visit)
+    except ServiceError as error:
+        return _at_code(visit, error)
     try:
         return await _make_account(visit)
     except ServiceError as error:
@@ -106,6 +122,8 @@ async def _agreements(visit: Visit, status: int = 200, problem: str | None = Non
         code=visit.field("invitation"),
         invitation=invitation,
         texts=texts,
+        said_yes=[name for name in YESES if visit.field(name) == "yes"],
+        research=visit.field("research"),
         problem=visit.gettext(problem) if problem else None,
     )
 
@@ -118,13 +136,17 @@ async def _way_in(visit: Visit, status: int = 200, problem: str | None = None) -
     return visit.render(
         "join_way_in.html",
         status,
-        carried=[(name, visit.field(name)) for name in AGREED],
+        carried=_carried(visit) | {"role": invitation["role"]},
         offer=names["offer"],
         names=names["names"],
-        shows_own_name=invitation["role"] == "consultant",
         display_name=visit.field("display_name"),
         problem=visit.gettext(problem) if problem else None,
     )
+
+
+def _carried(visit: Visit) -> dict[str, str]:
+    """What the last step brings along from the earlier ones. The role only says which fields to show."""
+    return {name: visit.field(name) for name in AGREED}
 
 
 def _same_way_in(visit: Visit, error: ServiceError) -> Response:
@@ -132,23 +154,29 @@ def _same_way_in(visit: Visit, error: ServiceError) -> Response:
     return visit.render(
         "join_way_in.html",
         error.status if isinstance(error, Refused) else 503,
-        carried=[(name, visit.field(name)) for name in AGREED],
+        carried=_carried(visit),
         offer=visit.field("offer"),
         names=[visit.field("sign_in_name")],
-        shows_own_name=bool(visit.field("display_name")),
         display_name=visit.field("display_name"),
-        problem=visit.gettext(sentence_for(error)),
+        problem=visit.explain(error),
     )
 
 
 def _at_code(visit: Visit, error: ServiceError) -> Response:
     status = error.status if isinstance(error, Refused) else 503
-    return visit.render("join_code.html", status, problem=visit.gettext(sentence_for(error)))
+    return visit.render(
+        "join_code.html", status, code=visit.field("invitation"), problem=visit.explain(error)
+    )
+
+
+async def joined_before(visit: Visit) -> Response:
+    """Somebody who has joined loaded the page of their recovery codes again, or went back and sent the form anew."""
+    return visit.render("joined_before.html", 409)
 
 
 routes = [
     page("/join", show),
     form("/join", look),
     form("/join/agree", agree),
-    form("/join/finish", finish),
+    form("/join/finish", finish, outdated=joined_before),
 ]

@@ -1,4 +1,7 @@
-"""`/leave`, Leave quickly: a neutral page at once, nothing kept on the device, the session ended."""
+"""`/leave`, Leave quickly: a neutral page at once, nothing kept on the device, the session ended.
+
+The POST is answered by a redirect to the page, so that the address says nothing and a reload asks nothing.
+"""
 
 import structlog
 from starlette.background import BackgroundTask
@@ -22,7 +25,7 @@ async def leave(request: Request) -> Response:
         require_own_origin(request, visit.site.settings.public_url)
     except FormRefused as error:
         return again(visit, error)
-    response = _neutral(visit)
+    response = visit.go("/leave")
     response.headers["clear-site-data"] = CLEAR_ALL
     visit.site.cookie.forget(response)
     if visit.held.session is not None:
@@ -39,11 +42,7 @@ async def _end_session(visit: Visit, session: str) -> None:
 
 
 async def show_neutral(visit: Visit) -> Response:
-    """The neutral page by itself: where a script leads, and what a reload shows."""
-    return _neutral(visit)
-
-
-def _neutral(visit: Visit) -> Response:
+    """The neutral page."""
     return visit.render("neutral.html")
 
 

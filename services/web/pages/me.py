@@ -5,7 +5,6 @@ from starlette.responses import Response
 from services.web.errors import Refused
 from services.web.pages.sign_in import left
 from services.web.visits import EVERYBODY, Visit, form, page
-from services.web.words import sentence_for
 
 
 async def show(visit: Visit) -> Response:
@@ -38,7 +37,7 @@ async def change_passphrase(visit: Visit) -> Response:
     try:
         await visit.ask("identity", "PUT", "/me/passphrase", body)
     except Refused as error:
-        return visit.render("passphrase.html", error.status, problem=visit.gettext(sentence_for(error)))
+        return visit.render("passphrase.html", error.status, problem=visit.explain(error))
     return left(visit, "passphrase")  # identity has ended every session, this one too
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.web.errors import Refused
 from services.web.pages.sign_in import CLEAR_DEVICE
 from services.web.visits import EVERYBODY, Visit, form, page
-from services.web.words import N_, sentence_for
+from services.web.words import N_
 
 EXPORTS = {"account": ("identity", "POST", "/me/export"), "forum": ("forum", "GET", "/export"),
            "cafes": ("events", "GET", "/export")}  # fmt: skip
@@ -50,7 +50,7 @@ async def erase(visit: Visit) -> Response:
             "identity", "POST", "/me/erasure", {"passphrase": str(visit.form.get("passphrase", ""))}
         )
     except Refused as error:
-        return visit.render("erase.html", error.status, problem=visit.gettext(sentence_for(error)))
+        return visit.render("erase.html", error.status, problem=visit.explain(error))
     visit.site.gateway.forget(session)
     visit.held = visit.held.anonymous()
     response = visit.render("erased.html", receipt=made["receipt"])

@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from services.web.errors import Refused
 from services.web.visits import MEMBERS, READERS, Visit, form, page
-from services.web.words import sentence_for
 
 
 async def own_profile(visit: Visit) -> dict[str, Any] | None:
@@ -40,7 +39,7 @@ async def choose(visit: Visit) -> Response:
     except Refused as error:
         if error.status not in (409, 422):
             raise
-        problem = visit.gettext(sentence_for(error))
+        problem = visit.explain(error)
         return visit.render("name.html", error.status, profile=profile, name=name, problem=problem)
     return visit.go("/forum/name" if profile else "/forum", "named")
 

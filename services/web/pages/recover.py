@@ -4,7 +4,6 @@ from starlette.responses import Response
 
 from services.web.errors import Refused, ServiceError
 from services.web.visits import Visit, form, page
-from services.web.words import sentence_for
 
 
 async def show(visit: Visit) -> Response:
@@ -28,9 +27,7 @@ async def recover(visit: Visit) -> Response:
         )
     except ServiceError as error:
         status = error.status if isinstance(error, Refused) else 503
-        return visit.render(
-            "recover.html", status, sign_in_name=name, problem=visit.gettext(sentence_for(error))
-        )
+        return visit.render("recover.html", status, sign_in_name=name, problem=visit.explain(error))
     return visit.render("recovery_codes.html", codes=made["recovery_codes"], just_joined=False)
 
 

@@ -1,12 +1,14 @@
 """Signing in and out."""
 
+import structlog
 from starlette.responses import Response
 
 from services.web.errors import Refused, ServiceError
 from services.web.visits import Visit, form, page
-from services.web.words import sentence_for
 
 CLEAR_DEVICE = '"cache", "storage"'
+
+_log = structlog.get_logger()
 
 
 async def show(visit: Visit) -> Response:
@@ -24,7 +26,7 @@ async def sign_in(visit: Visit) -> Response:
         return await enter(visit, session, visit.go("/"))
     except ServiceError as error:
         status = error.status if isinstance(error, Refused) else 503
-        problem = visit.gettext(sentence_for(error))
+        problem = visit.explain(error)
         response = visit.render("sign_in.html", status, sign_in_name=name, problem=problem)
         if isinstance(error, Refused) and error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
@@ -34,7 +36,21 @@ async def sign_in(visit: Visit) -> Response:
 async def enter(visit: Visit, session: str, response: Response) -> Response:
     """Asks identity which role this is, and puts the cookie on `response`."""
     account = await visit.site.gateway.call_for(session, "identity", "GET", "/me")
-    return visit.enter(response, session, str(account["role"]))
+    role = str(account["role"])
+    if role == "consultant":
+        await _reserve_working_name(visit, session)
+    return visit.enter(response, session, role)
+
+
+async def _reserve_working_name(visit: Visit, session: str) -> None:
+    """Makes the forum profile under the name chosen at joining, so that no member can take it before the first post.
+
+    Repeating changes nothing. When the forum is away the next sign-in, or the first post, makes it.
+    """
+    try:
+        await visit.site.gateway.call_for(session, "forum", "POST", "/profile", {})
+    except ServiceError as error:
+        _log.warning("working_name_not_reserved", error=type(error).__name__)
 
 
 async def sign_out(visit: Visit) -> Response:
