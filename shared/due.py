@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 LONGEST_BACK_OFF = 60.0
 
@@ -27,6 +28,22 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, nam
             log.exception("due work failed and is tried again", attempt=failures)
         pause = min(seconds * 2**failures, max(LONGEST_BACK_OFF, seconds)) if failures else seconds
         await asyncio.sleep(pause)
+
+
+async def in_batches(
+    sessions: async_sessionmaker[AsyncSession], some: Callable[[AsyncSession], Awaitable[int]]
+) -> int:
+    """Call `some` in one transaction after the other until it finds nothing due; returns how many it did.
+
+    A transaction must end within 5 s, so `some` takes so many and no more.
+    """
+    total = 0
+    while True:
+        async with sessions() as session, session.begin():
+            done = await some(session)
+        if not done:
+            return total
+        total += done
 
 
 def in_background(ends: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -16,7 +16,7 @@ from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine, make_sessions
-from shared.due import in_background, run_every
+from shared.due import in_background, in_batches, run_every
 from shared.outbox.relay import Relay
 from shared.region import load_region
 
@@ -33,14 +33,21 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     bus = Bus(make_broker(settings.kafka, "analytics"), sessions, "analytics", settings, relay.wake)
     consumers.subscribe(bus, zone=region.time_zone, home=settings.region)
 
-    async def look_for_closings() -> None:
+    async def close_ended() -> None:
         today, home = clock.today(region.time_zone), settings.region
-        async with sessions() as session, session.begin():
-            done = await studies.close_ended(session, at=clock.now(), today=today, home=home)
-            done += await publishing.complete_closings(
+        if await in_batches(
+            sessions, lambda session: studies.close_next_ended(session, clock.now(), today, home)
+        ):
+            relay.wake()
+
+    async def complete_closings() -> None:
+        today, home = clock.today(region.time_zone), settings.region
+        if await in_batches(
+            sessions,
+            lambda session: publishing.complete_next(
                 session, minimum=settings.minimum_cell, today=today, home=home
-            )
-        if done:
+            ),
+        ):
             relay.wake()
 
     async def tidy() -> None:
@@ -56,7 +63,8 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                 in_background(ends, relay.run())
             if settings.consumers:
                 for seconds, work, name in (
-                    (settings.close_every_seconds, look_for_closings, "closings"),
+                    (settings.close_every_seconds, close_ended, "closings"),
+                    (settings.close_every_seconds, complete_closings, "publications"),
                     (settings.tidy_every_seconds, tidy, "tidying"),
                 ):
                     in_background(ends, run_every(seconds, work, name=name))

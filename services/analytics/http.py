@@ -99,25 +99,28 @@ async def show_study(study_id: UUID, session: Session, caller: AnalystOrOperator
     return StudyShown.of(await studies.find(session, study_id, caller.alias, any_analysts=any_analysts))
 
 
-@router.post("/studies/{study_id}/approval")
-async def approve_study(study_id: UUID, here: Here, session: Session, caller: Operator) -> StudyShown:
-    """Approve a proposed study: acts of consenting members count from now on. A repeat changes nothing."""
-    study = await studies.find(session, study_id, caller.alias, any_analysts=True)
+async def _has_its_topic(study_id: UUID, request: Request, here: Here, caller: Operator) -> None:
+    """Make the topic of a study that may be approved, in no transaction: Kafka may take its time.
+
+    It comes before the approval: a row published into a topic that isn't there would hold up every other.
+    """
+    async with request.app.state.sessions() as session:
+        study = await studies.find(session, study_id, caller.alias, any_analysts=True)
     if study.approved_by != caller.alias:
         study.refuse_approval(caller.alias, here.today)
-        # The topic comes first: a row published into a topic that isn't there would hold up every other.
         await streams.make(here.settings.kafka, research_topic(study_id), here.settings.stream_replicas)
-        study = await studies.approve(session, _decision(study_id, here, caller))
-    return StudyShown.of(study)
+
+
+@router.post("/studies/{study_id}/approval", dependencies=[Depends(_has_its_topic)])
+async def approve_study(study_id: UUID, here: Here, session: Session, caller: Operator) -> StudyShown:
+    """Approve a proposed study: acts of consenting members count from now on. A repeat changes nothing."""
+    return StudyShown.of(await studies.approve(session, _decision(study_id, here, caller)))
 
 
 @router.post("/studies/{study_id}/closing")
 async def close_study(study_id: UUID, here: Here, session: Session, caller: Operator) -> StudyShown:
     """Close an open study: nothing counts any more; what may be published follows once. A repeat changes nothing."""
-    study = await studies.find(session, study_id, caller.alias, any_analysts=True)
-    if study.closed_by != caller.alias:
-        study = await studies.close(session, _decision(study_id, here, caller))
-    return StudyShown.of(study)
+    return StudyShown.of(await studies.close(session, _decision(study_id, here, caller)))
 
 
 @router.get("/studies/{study_id}/research")

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.analytics.app import create_app
 from services.analytics.settings import Settings
@@ -22,6 +22,7 @@ from services.analytics.use_cases.engagement import Act
 from shared import clock
 from shared.contracts.payloads.events import GatheringRecorded
 from shared.contracts.payloads.identity import Source, StudyAlias, StudyJourneys
+from shared.due import in_batches
 from shared.settings import KafkaSettings
 from tests.engines import Engines
 from tests.tokens import Issuer
@@ -38,7 +39,7 @@ class Analytics:
     app: FastAPI
     client: httpx.AsyncClient
     issuer: Issuer
-    sessions: Callable[[], AsyncSession]
+    sessions: async_sessionmaker[AsyncSession]
     analyst: UUID = field(default_factory=uuid4)
     operator: UUID = field(default_factory=uuid4)
 
@@ -125,10 +126,10 @@ class Analytics:
         await self.within(lambda session: surroundings.take_journeys(session, [record]))
 
     async def complete_closings(self) -> int:
-        done: int = await self.within(
-            lambda session: publishing.complete_closings(session, minimum=8, today=self.today, home=HOME)
+        return await in_batches(
+            self.sessions,
+            lambda session: publishing.complete_next(session, minimum=8, today=self.today, home=HOME),
         )
-        return done
 
 
 def settings(engines: Engines, dsn: str, **changed: Any) -> Settings:

@@ -1,13 +1,24 @@
 """A study's way: proposed by an analyst, approved and closed by somebody else, read by its analyst only."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+import pytest
+from sqlalchemy import text
+
+from services.analytics import streams
 from services.analytics.use_cases import studies, surroundings
 from shared import clock
 from shared.contracts.payloads.analytics import StudyRecorded
 from shared.contracts.payloads.identity import AudienceAlias
 from tests.analytics.conftest import Analytics
+from tests.bus.conftest import eventually
+
+OTHERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+WAITING = f"{OTHERS} AND wait_event_type = 'Lock'"
+IN_TRANSACTION = f"{OTHERS} AND application_name = 'analytics' AND xact_start IS NOT NULL"
 
 
 async def test_a_study_counts_from_an_operators_approval_to_their_closing(analytics: Analytics) -> None:
@@ -126,11 +137,61 @@ async def test_a_closed_account_is_refused_whatever_its_token_says(analytics: An
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/account-closed")
 
 
+@pytest.mark.parametrize("decision", ["approval", "closing"])
+async def test_of_two_operators_who_decide_at_once_one_does_and_the_other_is_told(
+    analytics: Analytics, decision: str
+) -> None:
+    study = await (analytics.propose if decision == "approval" else analytics.open_study)([uuid4()])
+    before = len(await analytics.rows_of("SELECT 1 FROM outbox"))
+    async with analytics.sessions() as session, session.begin():
+        await session.execute(text("SELECT 1 FROM studies WHERE id = :id FOR UPDATE"), {"id": study})
+        both = [
+            asyncio.create_task(
+                analytics.call("POST", f"/studies/{study}/{decision}", role="operator", alias=uuid4())
+            )
+            for _ in range(2)
+        ]
+
+        async def both_wait() -> bool:
+            return len(await analytics.rows_of(WAITING)) == 2
+
+        await eventually(both_wait)
+    answers = await asyncio.gather(*both)
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert len(await analytics.rows_of("SELECT 1 FROM outbox")) == before + 1
+    decided = f"study-{'approved' if decision == 'approval' else 'closed'}"
+    assert len(await analytics.rows_of("SELECT 1 FROM security_log WHERE event = :event", event=decided)) == 1
+
+
+async def test_one_operator_who_presses_twice_at_once_approves_once(analytics: Analytics) -> None:
+    study = await analytics.propose([uuid4()])
+    answers = await asyncio.gather(
+        *(analytics.call("POST", f"/studies/{study}/approval", role="operator") for _ in range(4))
+    )
+    assert {(answer.status_code, answer.json()["status"]) for answer in answers} == {(200, "open")}
+    assert len(await analytics.rows_of("SELECT 1 FROM outbox")) == 1
+
+
+async def test_nothing_in_the_database_waits_while_kafka_makes_a_studys_topic(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = await analytics.propose([uuid4()])
+    make, seen = streams.make, list[int]()
+
+    async def looking(*arguments: Any) -> None:
+        seen.append(len(await analytics.rows_of(IN_TRANSACTION)))
+        await make(*arguments)
+
+    monkeypatch.setattr(streams, "make", looking)
+    answer = await analytics.call("POST", f"/studies/{study}/approval", role="operator")
+    assert (answer.json()["status"], seen) == ("open", [0])
+
+
 async def test_a_study_whose_last_day_has_passed_is_closed_by_itself(analytics: Analytics) -> None:
     study = await analytics.open_study([uuid4()], ends_on=str(analytics.today))
     for later, closed in ((0, 0), (1, 1), (2, 0)):
         day = analytics.today + timedelta(days=later)
         async with analytics.sessions() as session, session.begin():
-            assert await studies.close_ended(session, at=clock.now(), today=day, home="north") == closed
+            assert await studies.close_next_ended(session, clock.now(), day, "north") == closed
     shown = (await analytics.call("GET", f"/studies/{study}", role="analyst")).json()
     assert (shown["status"], shown["closed_on"]) == ("closing", str(analytics.today))

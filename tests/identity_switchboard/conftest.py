@@ -19,7 +19,6 @@ from services.identity.models.participants import Participant
 from services.identity.switchboard import endings, engagement, enrolments, journeys, notices, studies
 from services.identity.switchboard.addresses import alias_of
 from services.identity.switchboard.board import Switchboard
-from services.identity.switchboard.releases import in_batches
 from shared import clock
 from shared.bus.inbox import receive
 from shared.bus.records import Received
@@ -28,6 +27,7 @@ from shared.contracts.payloads.analytics import StudyRecorded
 from shared.contracts.payloads.payload import Payload
 from shared.contracts.topics import STUDIES, Topic
 from shared.database.engine import make_engine
+from shared.due import in_batches
 from shared.hlc import version_at
 from shared.keys import SealingKeys
 from tests.engines import Engines

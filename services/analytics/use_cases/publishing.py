@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.analytics import policy, queries
@@ -17,11 +17,12 @@ from shared.outbox import add as outbox
 
 # Identity's table of counts says how many records it released; a source it doesn't name released none.
 ARRIVED = text(
-    """SELECT NOT EXISTS (
+    """SELECT s.id FROM studies AS s JOIN journeys AS j ON j.study_id = s.id
+    WHERE s.status = 'closing' AND NOT EXISTS (
         SELECT FROM jsonb_each_text(j.rows) AS expected (source, records)
         LEFT JOIN received AS r ON r.study_id = j.study_id AND r.source = expected.source
         WHERE coalesce(r.records, 0) < CAST(expected.records AS bigint))
-    FROM journeys AS j WHERE j.study_id = :study"""
+    ORDER BY s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED"""
 )
 # Two studies of the same communities are published one after the other, so that the second sees the first.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('publications'))")
@@ -32,17 +33,15 @@ STORE = text(
 EXTREMES = ("smallest_cafe", "largest_cafe")
 
 
-async def complete_closings(session: AsyncSession, *, minimum: int, today: date, home: str) -> int:
-    """Publish the closing studies of which everything has arrived; answers how many."""
-    closing = await session.scalars(
-        select(Study).where(Study.status == "closing").order_by(Study.id).with_for_update(skip_locked=True)
-    )
-    complete = [study for study in closing if await session.scalar(ARRIVED, {"study": study.id})]
-    if complete:
-        await session.execute(ONE_AT_A_TIME)
-    for study in complete:
-        await _publish(session, study, minimum=minimum, today=today, home=home)
-    return len(complete)
+async def complete_next(session: AsyncSession, *, minimum: int, today: date, home: str) -> int:
+    """Publish one closing study of which everything has arrived; answers how many (0 or 1)."""
+    arrived = await session.scalar(ARRIVED)
+    if arrived is None:
+        return 0
+    await session.execute(ONE_AT_A_TIME)
+    study = await session.get_one(Study, arrived)
+    await _publish(session, study, minimum=minimum, today=today, home=home)
+    return 1
 
 
 async def _publish(session: AsyncSession, study: Study, *, minimum: int, today: date, home: str) -> None:

@@ -102,11 +102,13 @@ async def propose(session: AsyncSession, command: ProposeStudy) -> Study:
 
 
 async def approve(session: AsyncSession, command: DecideStudy) -> Study:
-    """Open a study for counting; its research topic exists already.
+    """Open a study for counting; its research topic exists already. A repeat changes nothing.
 
     Raises StudyNotFound, ApprovedBySomebodyElse, WrongStatus, EndsInThePast, AccountClosed.
     """
     study = await _locked(session, command)
+    if study.approved_by == command.operator:
+        return study
     study.approve(command.operator, at=command.at, today=command.today)
     await security_log.note(session, "study-approved", command.operator, study.id)
     await outbox.add(session, topics.STUDIES, study.id, study.recorded(command.home))
@@ -114,31 +116,32 @@ async def approve(session: AsyncSession, command: DecideStudy) -> Study:
 
 
 async def close(session: AsyncSession, command: DecideStudy) -> Study:
-    """Stop counting. Raises StudyNotFound, ApprovedBySomebodyElse, WrongStatus, AccountClosed."""
+    """Stop counting; a repeat changes nothing. Raises StudyNotFound, ApprovedBySomebodyElse, WrongStatus, AccountClosed."""
     study = await _locked(session, command)
+    if study.closed_by == command.operator:
+        return study
     study.close(command.operator, at=command.at, today=command.today)
     await security_log.note(session, "study-closed", command.operator, study.id)
     await outbox.add(session, topics.STUDIES, study.id, study.recorded(command.home))
     return study
 
 
-async def close_ended(session: AsyncSession, *, at: datetime, today: date, home: str) -> int:
-    """Close the open studies whose last day has passed; answers how many."""
-    ended = await session.scalars(
-        select(Study).where(Study.status == "open", Study.ends_on < today).with_for_update(skip_locked=True)
-    )
-    count = 0
-    for study in ended:
-        study.close(None, at=at, today=study.ends_on)
-        await security_log.note(session, "study-closed", None, study.id)
-        await outbox.add(session, topics.STUDIES, study.id, study.recorded(home))
-        count += 1
-    return count
+async def close_next_ended(session: AsyncSession, at: datetime, today: date, home: str) -> int:
+    """Close one open study whose last day has passed; answers how many (0 or 1)."""
+    ended = select(Study).where(Study.status == "open", Study.ends_on < today).order_by(Study.id).limit(1)
+    study = await session.scalar(ended.with_for_update(skip_locked=True))
+    if study is None:
+        return 0
+    study.close(None, at=at, today=study.ends_on)
+    await security_log.note(session, "study-closed", None, study.id)
+    await outbox.add(session, topics.STUDIES, study.id, study.recorded(home))
+    return 1
 
 
 async def _locked(session: AsyncSession, command: DecideStudy) -> Study:
     await must_be_open(session, command.operator)
-    study = await session.get(Study, command.study_id, with_for_update=True)
+    # A row that this session has read before is read anew: somebody may have decided meanwhile.
+    study = await session.get(Study, command.study_id, with_for_update=True, populate_existing=True)
     if study is None:
         raise StudyNotFound()
     return study

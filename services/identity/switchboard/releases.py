@@ -1,6 +1,9 @@
-"""How held records leave: all that are due, in an order that has nothing to do with how they came."""
+"""How held records leave: all that are due, in an order that has nothing to do with how they came.
 
-from collections.abc import Awaitable, Callable, Iterable
+A held row is deleted in the transaction that adds its outbox rows: a crash loses none and sends none twice.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from secrets import SystemRandom
 from typing import TypeVar
@@ -24,17 +27,3 @@ def shuffled(items: Iterable[T]) -> list[T]:
 def some_time_between(earliest: datetime, latest: datetime) -> datetime:
     """Any moment of the span, all equally likely."""
     return earliest + timedelta(seconds=_random.uniform(0, max(0.0, (latest - earliest).total_seconds())))
-
-
-async def in_batches(sessions: Sessions, release: Callable[[AsyncSession], Awaitable[int]]) -> int:
-    """Call `release` in one transaction after the other until it finds nothing due; returns how many rows it took.
-
-    A held row is deleted in the transaction that adds its outbox rows: a crash loses none and sends none twice.
-    """
-    total = 0
-    while True:
-        async with sessions() as session, session.begin():
-            taken = await release(session)
-        if not taken:
-            return total
-        total += taken

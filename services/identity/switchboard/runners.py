@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity.settings import Settings
 from services.identity.switchboard import endings, engagement, erasure, journeys, notices
 from services.identity.switchboard.board import Switchboard
-from services.identity.switchboard.releases import Sessions, in_batches
+from services.identity.switchboard.releases import Sessions
 from shared.bus.broker import make_admin, make_consumer
 from shared.contracts.topics import ACTIVITY, Topic
-from shared.due import run_every
+from shared.due import in_batches, run_every
 from shared.region import load_region
 from shared.settings import KafkaSettings
 
