@@ -5,9 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from deploy.command.options import fail, kafka_answers
 from shared.bus.dead_letters import Waiting, decoded, original, replay, waiting
 from shared.settings import KafkaSettings
@@ -27,12 +24,14 @@ def list_all(bootstrap: str) -> None:
     if not found:
         print("No dead letters.")  # noqa: T201
         return
-    table = Table("id", "service", "consumer", "record", "error")
+    rows = [("ID", "SERVICE", "CONSUMER", "RECORD", "ERROR")]
     for service, one in found:
         letter = one.letter
         record = f"{letter.topic}/{letter.partition}/{letter.offset}"
-        table.add_row(one.id, service, letter.consumer, record, letter.error)
-    Console(soft_wrap=True).print(table)
+        rows.append((one.id, service, letter.consumer, record, letter.error))
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:  # never wrapped: an id is there to be copied
+        print("  ".join(map(str.ljust, row, widths)).rstrip())  # noqa: T201
 
 
 def show(letter_id: str, bootstrap: str) -> None:
