@@ -17,20 +17,20 @@ from shared.outbox import add as outbox
 # Everything follows from how each row stands against what was counted and announced of it, so a batch that comes
 # again changes nothing. `activity` stands by itself: a reply may come before its thread.
 SETTLE = text(f"""
-WITH own AS (
+WITH own AS ( -- versions of our own posts that were read back: the last to come, and the highest
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:last AS bigint[]), CAST(:highest AS bigint[]))
         AS o (id, last, highest)
-), before AS (
+), before AS ( -- the posts as they are, locked; `counts`: whether each is a reply that stands
     SELECT p.id, p.thread_id, p.author_id, p.written, p.opening, p.erased, p.announced_at, p.counted, p.read_back,
         p.arrived_at, NOT p.opening AND NOT p.erased AS counts, o.last, o.highest
     FROM posts p JOIN own o ON o.id = p.id ORDER BY p.id FOR UPDATE OF p
-), settled AS (
+), settled AS ( -- from now on announced, counted, read back
     UPDATE posts p SET announced_at = coalesce(b.announced_at, CAST(:at AS timestamptz)), counted = b.counts,
         read_back = greatest(b.read_back, b.highest)
     FROM before b
     WHERE p.id = b.id
         AND (b.announced_at IS NULL OR b.counted <> b.counts OR b.highest > coalesce(b.read_back, -1))
-), activity AS (
+), activity AS ( -- what that changes in their threads' numbers
     INSERT INTO thread_activity AS a (thread_id, replies, last_written, first_writer, answered)
     SELECT b.thread_id, sum(b.counts::int - b.counted::int), max(b.written),
         (array_agg(b.author_id ORDER BY b.written, b.id))[1], count(DISTINCT b.author_id) > 1
@@ -41,14 +41,14 @@ WITH own AS (
         last_written = greatest(a.last_written, excluded.last_written),
         first_writer = coalesce(a.first_writer, excluded.first_writer),
         answered = a.answered OR excluded.answered OR coalesce(a.first_writer <> excluded.first_writer, false)
-), reader AS (
+), reader AS ( -- who watches a thread in which a reply is new and unread
     SELECT DISTINCT w.alias
     FROM before b
     JOIN watching w ON w.thread_id = b.thread_id AND b.arrived_at > w.since
     LEFT JOIN members m ON m.alias = w.alias
     LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
     WHERE b.announced_at IS NULL AND b.counts AND {unread("b", "r", "m.profile_id")}
-), requested AS (
+), requested AS ( -- one notice for each of them
     INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
     SELECT gen_random_uuid(), CAST(:topic AS text), reader.alias::text, CAST(:type AS text),
         CAST(:occurred_at AS timestamptz), CAST(:payload AS bytea)

@@ -27,34 +27,34 @@ _by_member = "(SELECT w.role FROM profiles w WHERE w.id = {post}.author_id) IS D
 # `before` is read under its lock; a mark made at the same moment by another request makes `saved` empty (its
 # opened_at isn't what `before` saw), and the statement runs again.
 OPEN = text(f"""
-WITH reader AS (
+WITH reader AS ( -- who asks, whether they may, and whether the thread is there
     SELECT (SELECT m.profile_id FROM members m WHERE m.alias = :alias) AS profile_id,
         coalesce((SELECT m.closed OR m.erased FROM members m WHERE m.alias = :alias), false) AS refused,
         EXISTS (SELECT FROM threads t WHERE t.id = :thread) AS found
-), locked AS (
+), locked AS ( -- the mark so far, if any
     SELECT read_until, shown, opened_at FROM read_marks
     WHERE alias = :alias AND thread_id = :thread FOR UPDATE
-), before AS (
+), before AS ( -- the same with defaults; no row where nothing may follow
     SELECT coalesce(l.read_until, '-infinity') AS read_until, coalesce(l.shown, '{{}}') AS shown, l.opened_at,
         reader.*
     FROM reader LEFT JOIN locked l ON true WHERE reader.found AND NOT reader.refused
-), upto AS (
+), upto AS ( -- the last post in page order that was shown
     SELECT p.written, p.id FROM posts p WHERE p.id = CAST(:upto AS uuid) AND p.thread_id = :thread
-), listed AS (
+), listed AS ( -- posts known to be shown one by one, those of now included
     SELECT before.shown || ARRAY(SELECT p.id FROM posts p
         WHERE p.id = ANY (CAST(:shown AS uuid[])) AND p.thread_id = :thread) AS ids
     FROM before
-), gap AS (
+), gap AS ( -- the first to arrive of the others' posts that haven't been shown
     SELECT p.arrived_at FROM posts p CROSS JOIN before CROSS JOIN listed LEFT JOIN upto ON true
     WHERE p.thread_id = :thread AND p.arrived_at > before.read_until AND NOT p.erased
         AND p.author_id IS DISTINCT FROM before.profile_id AND p.id <> ALL (listed.ids)
         AND (p.written, p.id) <= (upto.written, upto.id) IS NOT TRUE
     ORDER BY p.arrived_at LIMIT 1
-), mark AS (
+), mark AS ( -- everything that arrived until then is read: just before the gap, never back
     SELECT greatest(before.read_until, least(CAST(:until AS timestamptz),
         (SELECT arrived_at FROM gap) - CAST(:instant AS interval))) AS read_until
     FROM before
-), kept AS (
+), kept AS ( -- posts shown that arrived after the mark, the latest first
     SELECT ARRAY(SELECT p.id FROM (
             SELECT p.id, p.arrived_at FROM posts p, listed, mark
             WHERE p.id = ANY (listed.ids) AND p.arrived_at > mark.read_until
@@ -63,27 +63,27 @@ WITH reader AS (
             WHERE p.thread_id = :thread AND (p.written, p.id) <= (upto.written, upto.id)
                 AND p.arrived_at > mark.read_until
         ) p ORDER BY p.arrived_at DESC LIMIT {MOST_SHOWN}) AS ids
-), saved AS (
+), saved AS ( -- empty when another request made a mark meanwhile
     INSERT INTO read_marks AS r (alias, thread_id, read_until, shown, opened_at)
     SELECT :alias, :thread, mark.read_until, kept.ids, CAST(:at AS timestamptz) FROM mark, kept
     ON CONFLICT (alias, thread_id) DO UPDATE
         SET read_until = excluded.read_until, shown = excluded.shown, opened_at = excluded.opened_at
         WHERE r.opened_at IS NOT DISTINCT FROM (SELECT opened_at FROM before)
     RETURNING alias
-), view AS (
+), view AS ( -- a member opened what members wrote: unread, or all of it again after a while
     SELECT FROM saved, before WHERE CAST(:member AS boolean) AND (
         EXISTS (SELECT FROM posts p WHERE p.thread_id = :thread
             AND {unread("p", "before", "before.profile_id")} AND {_by_member.format(post="p")})
         OR before.opened_at < CAST(:again AS timestamptz) AND EXISTS (
             SELECT FROM posts p WHERE p.thread_id = :thread AND NOT p.erased AND {_by_member.format(post="p")}))
-), looked AS (
+), looked AS ( -- replies that a notice told of were unread until now: the notice is settled
     SELECT FROM saved, before, watching w WHERE w.alias = :alias AND w.thread_id = :thread AND EXISTS (
         SELECT FROM posts p
         WHERE p.thread_id = :thread AND NOT p.opening AND p.announced_at IS NOT NULL AND p.arrived_at > w.since
             AND {unread("p", "before", "before.profile_id")})
-), opened AS (
+), opened AS ( -- news of moderation in this thread, seen
     DELETE FROM moderation_news n USING saved WHERE n.alias = :alias AND n.thread_id = :thread RETURNING n.alias
-), published AS (
+), published AS ( -- at most one fact of each
     INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
     SELECT CAST(:view_event AS uuid), :view_topic, :view_key, :view_type, CAST(:view_time AS timestamptz),
         CAST(:view_payload AS bytea) FROM view
