@@ -2,7 +2,6 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,7 +50,7 @@ class RegionFacts(_Frozen):
     staffed: tuple[Staffed, ...]
     crisis: tuple[CrisisNumber, ...]
     communities: tuple[CommunityFacts, ...] = ()
-    answers_within_a_day: Literal[False, True] = False
+    answers_within_a_day: bool = False
 
 
 def load_region(path: Path) -> RegionFacts:

@@ -25,7 +25,7 @@ async def make(kafka: KafkaSettings, topic: Topic, replication: int) -> None:
         for _name, code, *_message in answer.topic_errors:
             if code not in (0, ALREADY_THERE):
                 raise for_code(code)
-    except (KafkaError, OSError, TimeoutError):
+    except (KafkaError, OSError):
         raise Busy(headers={"Retry-After": "5"}) from None
     finally:
         await admin.close()

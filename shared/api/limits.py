@@ -78,7 +78,7 @@ class Limiter:
         life = round((full_again - exact) * 1000)  # it ends on a step, too
         try:
             wait = await self._take(keys=[key], args=[limit.rate, limit.burst, now, life])
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError) as error:
             _log.warning("limits_unavailable", error=type(error).__name__)
             return
         if int(wait) > 0:

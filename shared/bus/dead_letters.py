@@ -148,7 +148,7 @@ async def _replay(reader: Reader, consumers: Mapping[str, Consumer], letter: Dea
             kind = consumer.sources[letter.topic].topic.kind
             return None if kind is Kind.STATE else "gone"
         refused = await consumer.store([record])
-    except (KafkaError, SQLAlchemyError, OSError, TimeoutError) as error:
+    except (KafkaError, SQLAlchemyError, OSError) as error:
         return describe(error)["error"]
     return refused[0].error if refused else None
 

@@ -45,7 +45,7 @@ class Publisher:
         """
         try:
             producer = await self._started()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, OSError) as error:
             self._logger.error("Kafka can't be reached; rows wait", **describe(error))
             blocked.update((row["topic"], -1) for row in rows)
             return []

@@ -75,7 +75,7 @@ class Relay:
             while True:
                 try:
                     await self._hold_the_lock()
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                     self._failures += 1
                     seconds = self._back_off()
                     self._logger.error("the relay lost its database", seconds=seconds, **describe(error))
@@ -110,7 +110,7 @@ class Relay:
                 await self._publisher.abandon()
                 await self._wakes.stop_listening()
         finally:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close(timeout=5)
 
     async def _publish_while_locked(self, connection: Any) -> None:
@@ -150,7 +150,7 @@ class Relay:
     async def _keep_house(self, connection: Any) -> None:
         try:
             await self._keep_alives.send_due()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, OSError) as error:
             self._logger.error("a keep-alive couldn't be published", **describe(error))
         today = clock.today()
         if self._forgot_on != today:

@@ -63,12 +63,12 @@ class Wakes:
         return self._redis
 
     async def _tell(self) -> None:
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
+        with contextlib.suppress(RedisError, OSError):
             await self._client().publish(self._channel, b"")
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
+            with contextlib.suppress(RedisError, OSError):
                 async with self._client().pubsub() as channel:
                     await channel.subscribe(self._channel)
                     async for message in channel.listen():
