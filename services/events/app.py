@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.events import consumers, http
 from services.events.http.service import Service
 from services.events.settings import Settings
-from services.events.use_cases.called_names import forget_after_the_day
+from services.events.use_cases import called_names
 from services.events.use_cases.shuffling import forget_the_order
 from shared import clock
 from shared.api import callers, health, idempotency, limits, problems, transactions
@@ -34,14 +34,15 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     redis = make_redis(settings.redis_url.get_secret_value())
     relay = Relay("events", settings)
     bus = Bus(make_broker(settings.kafka, "events"), sessions, "events", settings, relay.wake)
-    consumers.subscribe(bus, secret)
+    consumers.subscribe(bus)
 
     shuffled_on: date | None = None
 
     async def forget_what_is_past() -> None:
         nonlocal shuffled_on
         async with sessions() as session, session.begin():
-            await forget_after_the_day(session, clock.now())
+            await called_names.forget(session, secret, clock.now())
+        async with sessions() as session, session.begin():
             await idempotency.forget_old(session)
         if shuffled_on != (today := clock.today(region.time_zone)):
             async with sessions() as session, session.begin():

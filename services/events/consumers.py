@@ -11,10 +11,10 @@ from shared.contracts.payloads.identity import AudienceAlias
 from shared.contracts.topics import IDENTITY_AUDIENCES
 
 
-def subscribe(bus: Bus, secret: bytes) -> None:
+def subscribe(bus: Bus) -> None:
     """Register this service's consumers."""
 
     async def apply(session: AsyncSession, received: list[Received[AudienceAlias]]) -> None:
-        await apply_aliases(session, secret, [record.payload for record in received], clock.now())
+        await apply_aliases(session, [record.payload for record in received], clock.now())
 
     subscribe_state(bus, IDENTITY_AUDIENCES["events"], group="events.identity", apply=apply)

@@ -9,6 +9,7 @@ Problem
 ├── GatheringWasHeld         409
 ├── NotTheDay                409
 ├── NamesNotTaken            409
+├── NotComing                409
 ├── CheckInClosed            409
 ├── CodeIsWrong              422
 ├── ReasonNeeded             422
@@ -29,6 +30,7 @@ __all__ = [
     "GatheringNotYet",
     "GatheringWasHeld",
     "NamesNotTaken",
+    "NotComing",
     "NotFound",
     "NotTheDay",
     "ReasonNeeded",
@@ -77,6 +79,12 @@ class NamesNotTaken(Problem):
     status = 409
     type = "names-not-taken"
     title = "Nobody plans this café just now, so there is nobody to leave a name with."
+
+
+class NotComing(Problem):
+    status = 409
+    type = "not-coming"
+    title = "You said that you won't be there, so no name is left for you. Answer Come along or Maybe first."
 
 
 class CheckInClosed(Problem):

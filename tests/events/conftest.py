@@ -139,11 +139,11 @@ class Events:
 
     async def identity_says(self, *told: AudienceAlias) -> None:
         async with self.app.state.sessions() as session, session.begin():
-            await departures.apply_aliases(session, SECRET.encode(), told, clock.now())
+            await departures.apply_aliases(session, told, clock.now())
 
     async def forget_names(self) -> int:
         async with self.app.state.sessions() as session, session.begin():
-            return await called_names.forget_after_the_day(session, clock.now())
+            return await called_names.forget(session, SECRET.encode(), clock.now())
 
 
 def about(alias: UUID, version: int = 5, **said: Any) -> AudienceAlias:

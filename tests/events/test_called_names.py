@@ -1,6 +1,6 @@
 """A name to be called by: sealed, apart from the answers, for the planner only, gone the day after."""
 
-from tests.events.conftest import CAFE, Events, Person, at
+from tests.events.conftest import CAFE, Events, Person, about, at
 
 
 async def _cafe_with(events: Events, *names: str) -> tuple[Person, str, list[Person]]:
@@ -46,6 +46,30 @@ async def test_a_name_goes_when_its_owner_does_not_come(events: Events) -> None:
     await liv.answer(cafe, "maybe")
     await ola.answer(cafe, "not-this-time")
     assert await _names(kari, cafe) == ["Liv"]
+    page = await ola.get(f"/gatherings/{cafe}")
+    assert (page["called"], page["takes_names"]) == (None, False)
+    refused = await ola.put(f"/gatherings/{cafe}/name", {"name": "Ola"}, 409)
+    assert refused["type"] == "/problems/not-coming"
+    assert await events.forget_names() == 1
+    assert await events.forget_names() == 0
+    await ola.answer(cafe, "come")
+    assert await _names(kari, cafe) == ["Liv"]
+    await ola.put(f"/gatherings/{cafe}/name", {"name": "Ola"}, 204)
+    assert sorted(await _names(kari, cafe)) == ["Liv", "Ola"]
+
+
+async def test_neither_answering_nor_leaving_touches_a_name(events: Events) -> None:
+    """Deleting it there would put the transaction of the alias's own rows into the name's."""
+    kari, cafe, [says_no, leaves, is_erased] = await _cafe_with(events, "Ola", "Liv", "Siv")
+    names = "SELECT xmin, xmax, * FROM called_names ORDER BY id"
+    before = await events.rows(names)
+    events.time.at = at("2026-03-10", "08:00")
+    for wish in ("maybe", "not-this-time", "not-today"):
+        await says_no.answer(cafe, wish)
+    await events.identity_says(about(leaves.alias, closed=True), about(is_erased.alias, erased=True))
+    assert await events.rows(names) == before
+    assert await _names(kari, cafe) == []
+    assert await events.forget_names() == 3
 
 
 async def test_names_are_deleted_the_day_after(events: Events) -> None:

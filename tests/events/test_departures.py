@@ -44,6 +44,8 @@ async def test_erased_leaves_nothing_and_is_refused_from_then_on(events: Events)
     kari, member, cafe = await _somebody(events)
     await events.forget_published()
     await events.identity_says(about(member.alias, erased=True))
+    assert (await kari.get(f"/gatherings/{cafe}/names"))["names"] == []
+    assert await events.forget_names() == 1
     for table in ("answers", "check_ins", "called_names"):
         assert await events.rows(f"SELECT * FROM {table}") == [], table
     [kept] = await events.rows("SELECT * FROM guests WHERE alias = :alias", alias=member.alias)
@@ -67,7 +69,7 @@ async def test_erasure_waits_for_what_its_alias_is_writing_and_takes_it_along(
     visitor, secret = Visitor(uuid4(), "member", frozenset({town})), SECRET.encode()
     async with events.app.state.sessions() as session, session.begin():
         if writing == "an answer":
-            await answers.answer(session, secret, visitor, cafe, "come", clock.now())
+            await answers.answer(session, visitor, cafe, "come", clock.now())
         else:
             keys = SealingKeys({1: bytes(32)})
             await called_names.leave(session, secret, keys, visitor, cafe, "Ola", clock.now())
@@ -75,6 +77,7 @@ async def test_erasure_waits_for_what_its_alias_is_writing_and_takes_it_along(
         done, _ = await asyncio.wait([erasing], timeout=0.5)
         assert not done
     await erasing
+    await events.forget_names()
     for table in ("answers", "called_names"):
         assert await events.rows(f"SELECT * FROM {table}") == [], table
 

@@ -21,7 +21,7 @@ async def answer(
     gathering_id: UUID, body: SaidAnswer, here: Here, session: Session, caller: Member
 ) -> AnswerOut:
     """Come along, maybe, not this time; on the day: not today. It can be changed to the last minute."""
-    said = await answers.answer(session, here.secret, caller, gathering_id, body.answer, here.now)
+    said = await answers.answer(session, caller, gathering_id, body.answer, here.now)
     return AnswerOut(answer=cast(Wish, said.answer), waiting=said.waits)
 
 
@@ -50,4 +50,4 @@ async def take_name_back(gathering_id: UUID, here: Here, session: Session, calle
 @router.get("/names")
 async def names(gathering_id: UUID, here: Here, session: Session, caller: ReadingConsultant) -> Names:
     """The names left, in random order, for the peer consultant who planned the café."""
-    return Names(names=await called_names.read(session, here.names, caller, gathering_id))
+    return Names(names=await called_names.read(session, here.secret, here.names, caller, gathering_id))

@@ -39,6 +39,10 @@ class Answer(Base):
     def waits(self) -> bool:
         return self.position is not None
 
+    @property
+    def declines(self) -> bool:
+        return self.answer not in LIKELY
+
     def say(self, wish: Wish, gathering: Gathering, at: datetime) -> bool:
         """Change one's mind, to the last minute. Returns whether a place came free.
 

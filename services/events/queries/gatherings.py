@@ -130,7 +130,10 @@ async def one(
     ahead = None
     if found.position is not None:
         ahead = await session.scalar(WAITING_BEFORE, {"gathering": cafe.id, "position": found.position})
-    name = await session.scalar(OWN_NAME, {"owner": owner_of(secret, cafe.id, visitor.alias)})
+    name = None
+    declines = found.answer is not None and found.answer not in LIKELY
+    if not declines:
+        name = await session.scalar(OWN_NAME, {"owner": owner_of(secret, cafe.id, visitor.alias)})
     return GatheringPage.model_validate(
         found.fields(visitor, at)
         | {
@@ -144,7 +147,7 @@ async def one(
             "prompt_thread": cafe.prompt_thread,
             "prompt_text": cafe.prompt_text,
             "called": None if name is None else keys.open(name, cafe.id.bytes).decode(),
-            "takes_names": cafe.planned_by is not None,
+            "takes_names": cafe.planned_by is not None and not declines,
             "planned_by_me": cafe.planned_by == visitor.alias,
         }
     )

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.events.models.answers import Answer
 from services.events.models.called_names import CalledName
 from services.events.models.gatherings import Gathering
-from services.events.policy.ownership import owner_of
 from services.events.policy.wall_time import earliest_still_on
 from services.events.use_cases.guests import begin_departures
 from services.events.use_cases.places import fill_places
@@ -36,9 +35,7 @@ CHANGED = text(
 CHECK_INS = text("DELETE FROM check_ins WHERE alias = ANY(CAST(:aliases AS uuid[]))")
 
 
-async def apply_aliases(
-    session: AsyncSession, secret: bytes, told: Sequence[AudienceAlias], at: datetime
-) -> None:
+async def apply_aliases(session: AsyncSession, told: Sequence[AudienceAlias], at: datetime) -> None:
     """Take identity's newest word about each alias; older words change nothing, and erased is the last."""
     gone = [alias for alias in told if alias.closed or alias.erased]
     changed = [alias for alias in told if not (alias.closed or alias.erased)]
@@ -66,16 +63,14 @@ async def apply_aliases(
         )
     ).all()
     if taken:
-        await _leave_what_is_planned(session, secret, [row.alias for row in taken], at)
+        await _leave_what_is_planned(session, [row.alias for row in taken], at)
     erased = [row.alias for row in taken if row.erased]
     if erased:
         await _erase(session, erased)
 
 
-async def _leave_what_is_planned(
-    session: AsyncSession, secret: bytes, aliases: list[UUID], at: datetime
-) -> None:
-    """Take back answers and names for cafés to come; places that come free go to those who wait."""
+async def _leave_what_is_planned(session: AsyncSession, aliases: list[UUID], at: datetime) -> None:
+    """Take back answers for cafés to come; places that come free go to those who wait. See called_names for names."""
     since = earliest_still_on(at)
     coming = select(Gathering.id).where(Gathering.starts >= since)
     cafes = (
@@ -90,9 +85,6 @@ async def _leave_what_is_planned(
         )
     ).all()
     await session.execute(delete(Answer).where(Answer.alias.in_(aliases), Answer.gathering_id.in_(coming)))
-    named = (await session.scalars(select(CalledName.gathering_id).distinct())).all()
-    owners = [owner_of(secret, gathering, alias) for gathering in named for alias in aliases]
-    await session.execute(delete(CalledName).where(CalledName.owner.in_(owners)))
     for cafe in cafes:
         await fill_places(session, cafe, at)
 
