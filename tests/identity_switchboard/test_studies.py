@@ -4,6 +4,7 @@ import asyncio
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import text
 
 from services.identity.switchboard import enrolments, studies
@@ -12,6 +13,7 @@ from services.identity.switchboard.journeys import counts_of
 from shared.clock import SettableClock
 from shared.contracts.payloads.activity import CafeAttended, PostWritten
 from shared.contracts.topics import ACTIVITY, ENGAGEMENT, JOURNEYS, STUDY_ALIASES
+from shared.due import in_batches
 from tests.identity_switchboard.conftest import NOON, Board, fact
 
 WEEK = timedelta(days=7)
@@ -128,6 +130,43 @@ async def test_the_opening_neither_misses_who_joins_nor_enrols_who_withdraws_at_
         newcomer = await joining
     rows = await board.fetch("SELECT participant_id FROM study_enrolments")
     assert {row.participant_id for row in rows} == {stays, newcomer}
+
+
+async def test_a_large_study_enrols_in_batches_and_nothing_counts_or_is_counted_before_all_are_in(
+    board: Board, time: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrolments, "BATCH", 2)
+    people, study = [await board.joins() for _ in range(5)], uuid4()
+    await board.study(study)
+    assert len(await board.fetch("SELECT 1 FROM study_enrolments")) == 2
+
+    forum = {somebody: await board.alias(somebody, "forum") for somebody in people}
+    for alias in forum.values():
+        await board.hears_acts("forum", fact(ACTIVITY["forum"], alias, PostWritten()))
+    time.move(HOUR)
+    assert await board.release_acts() == 0
+    await board.study(study, "closed", closed_at=NOON)
+    time.move(timedelta(minutes=61))
+    assert await board.settle() == 0
+
+    enrolled = {
+        row.participant_id for row in await board.fetch("SELECT participant_id FROM study_enrolments")
+    }
+    gone = next(somebody for somebody in people if somebody not in enrolled)
+    await withdraws(board, gone)
+    late = await board.joins()
+    await in_batches(board.sessions, enrolments.enrol_some)
+    rows = await board.fetch("SELECT participant_id FROM study_enrolments")
+    assert sorted(row.participant_id for row in rows) == sorted({*people, late} - {gone})
+
+    time.move(HOUR)
+    assert await board.release_acts() > 0
+    assert len(await board.published(ENGAGEMENT["forum"])) == 4
+    assert len(await board.published(ENGAGEMENT["membership"])) == 4, (
+        "who came after the closing doesn't count"
+    )
+    time.move(HOUR)
+    assert await board.settle() + await board.settle() == 1
 
 
 async def test_a_closed_study_is_counted_once_all_its_acts_have_left(

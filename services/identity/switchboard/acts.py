@@ -22,10 +22,11 @@ HOLD = text(
     "   CAST(:at AS timestamptz[]), CAST(:days AS date[]), CAST(:studies AS uuid[]))"
     "   AS t (id, sealed, source, kind, at, day, study_id)"
 )
-# By random id: which rows share a batch has nothing to do with when they came.
+# By random id: which rows share a batch has nothing to do with when they came. What is released while a study still
+# enrols would be missing from it.
 TAKE = text(
     "DELETE FROM acts_held WHERE id IN (SELECT id FROM acts_held WHERE due_at <= :tick"
-    "   ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)"
+    "   AND NOT EXISTS (SELECT FROM studies WHERE enrolling) ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)"
     " RETURNING id, participant_sealed, source, kind, at, day, study_id"
 )
 

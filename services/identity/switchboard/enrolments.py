@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.keys import Keys, keys_of
 from services.identity.switchboard.acts import Act, hold_all
+from services.identity.switchboard.releases import BATCH
 from shared import clock
 
 SEALED_AS = "study-enrolment"
@@ -32,8 +33,17 @@ ELIGIBLE = """
         WHERE c.participant_id = p.id AND c.community_id = ANY(s.communities))
     WHERE p.role = 'member' AND p.research AND p.status IN ('active', 'suspended') AND NOT s.erased
 """
-OPEN_TO = text(ELIGIBLE + " AND s.status = 'open' AND p.id = :participant")
-ELIGIBLE_FOR = text(ELIGIBLE + " AND s.id = ANY(CAST(:studies AS uuid[]))")
+# A study that still enrols counts as open, or whoever consents now would be enrolled as if they had before it opened.
+OPEN_TO = text(ELIGIBLE + " AND (s.status = 'open' OR s.enrolling) AND p.id = :participant")
+IS_ANY_ENROLLING = text("SELECT EXISTS (SELECT FROM studies WHERE enrolling)")
+NOT_YET_ENROLLED = text(
+    ELIGIBLE + " AND s.enrolling AND NOT EXISTS (SELECT FROM study_enrolments e"
+    "   WHERE e.participant_id = p.id AND e.study_id = s.id) ORDER BY s.id, p.id LIMIT :batch"
+)
+ALL_ENROLLED = text(
+    "UPDATE studies SET enrolling = false, closing_since = CASE WHEN status = 'closed' THEN CAST(:now AS timestamptz) END"
+    " WHERE enrolling"
+)
 ENROL = text(
     "INSERT INTO study_enrolments (participant_id, study_id, sealed)"
     " SELECT * FROM unnest(CAST(:participants AS uuid[]), CAST(:studies AS uuid[]), CAST(:sealed AS bytea[]))"
@@ -117,13 +127,20 @@ async def consents_stand_still(session: AsyncSession) -> None:
     await session.execute(CONSENTS_STAND_STILL)
 
 
-async def enrol_everyone(session: AsyncSession, studies: Collection[UUID]) -> None:
-    """Enrol all consenting members of the communities of studies that have just been opened.
+async def enrol_some(session: AsyncSession) -> int:
+    """Enrol a batch of the consenting members of studies that have been opened; returns how many.
 
-    The caller has made `consents_stand_still`.
+    A study enrols until a batch isn't full. Who joins or consents meanwhile is enrolled by that, whoever withdraws is
+    not. Does nothing, and holds up nobody, while no study enrols.
     """
-    rows = await session.execute(ELIGIBLE_FOR, {"studies": list(studies)})
+    if not await session.scalar(IS_ANY_ENROLLING):
+        return 0
+    await consents_stand_still(session)
+    rows = (await session.execute(NOT_YET_ENROLLED, {"batch": BATCH})).all()
     await _add(session, [Enrolment.draw(row, row.opened_at) for row in rows])
+    if len(rows) < BATCH:
+        await session.execute(ALL_ENROLLED, {"now": clock.now()})
+    return len(rows)
 
 
 async def _add(session: AsyncSession, enrolments: Sequence[Enrolment]) -> None:

@@ -8,7 +8,7 @@ from aiokafka.structs import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.settings import Settings
-from services.identity.switchboard import endings, engagement, erasure, journeys, notices
+from services.identity.switchboard import endings, engagement, enrolments, erasure, journeys, notices
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.releases import Sessions
 from shared.bus.broker import make_admin, make_consumer
@@ -80,6 +80,7 @@ def runners(
         Runner("notices.release", NOTICES_LOOK_SECONDS, released(notices.release)),
         Runner("engagement.release", LOOK_SECONDS, released(partial(engagement.release, board=board))),
         Runner("endings", LOOK_SECONDS, released(partial(endings.say, board=board))),
+        Runner("studies.enrol", LOOK_SECONDS, released(enrolments.enrol_some)),
         Runner("studies.settle", LOOK_SECONDS, settle),
         Runner("receipts.forget", DAY_SECONDS, forget_receipts),
     ]

@@ -10,17 +10,17 @@ from shared import clock
 from shared.bus.records import Received
 from shared.contracts.payloads.analytics import StudyRecorded
 
-# `xmax = 0`: inserted, not updated: only the first word of a study enrols, whether it is still open by then or not.
+# Only the first word of a study enrols, whether it is still open by then or not. It isn't settled before all are enrolled.
 APPLY = text(
     "INSERT INTO studies AS known"
-    " (id, home, version, erased, communities, sources, status, opened_at, closed_at, closing_since)"
-    " VALUES (:id, :home, :version, :erased, :communities, :sources, :status, :opened_at, :closed_at, :closing_since)"
+    " (id, home, version, erased, communities, sources, status, opened_at, closed_at, enrolling)"
+    " VALUES (:id, :home, :version, :erased, :communities, :sources, :status, :opened_at, :closed_at, true)"
     " ON CONFLICT (id) DO UPDATE SET version = excluded.version, erased = excluded.erased,"
     "   communities = excluded.communities, sources = excluded.sources, status = excluded.status,"
     "   opened_at = excluded.opened_at, closed_at = excluded.closed_at,"
-    "   closing_since = coalesce(known.closing_since, excluded.closing_since)"
+    "   closing_since = CASE WHEN NOT known.enrolling THEN coalesce(known.closing_since, :closing_since) END"
     " WHERE excluded.version > known.version"
-    " RETURNING id, (xmax = 0) AS first, erased"
+    " RETURNING id, enrolling, erased"
 )
 FORGET = text("DELETE FROM study_enrolments WHERE study_id = :study")
 
@@ -28,15 +28,15 @@ FORGET = text("DELETE FROM study_enrolments WHERE study_id = :study")
 async def apply(session: AsyncSession, received: list[Received[StudyRecorded]]) -> None:
     """Take over what analytics recorded. A study that was erased there takes its study aliases along."""
     await enrolments.consents_stand_still(session)
-    opened: list[UUID] = []
+    enrolling = False
     for study in (record.payload for record in received):
         row = (await session.execute(APPLY, _columns(study))).one_or_none()
         if row is not None and row.erased:
             await session.execute(FORGET, {"study": row.id})
-        elif row is not None and row.first:
-            opened.append(row.id)
-    if opened:
-        await enrolments.enrol_everyone(session, opened)
+        elif row is not None:
+            enrolling = enrolling or row.enrolling
+    if enrolling:
+        await enrolments.enrol_some(session)
 
 
 async def withdraw(session: AsyncSession, participant_id: UUID) -> None:

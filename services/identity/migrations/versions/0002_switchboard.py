@@ -45,6 +45,7 @@ STATEMENTS = (
         status text NOT NULL,
         opened_at timestamptz,
         closed_at timestamptz,
+        enrolling boolean NOT NULL,
         closing_since timestamptz,
         drained_at timestamptz,
         counted_on date
