@@ -132,7 +132,9 @@ class Board:
             return drained
 
         await journeys.settle(self.sessions, self.switchboard, acts_are_handled)
-        return await in_batches(self.sessions, lambda s: journeys.publish(s, self.switchboard))
+        published = await in_batches(self.sessions, lambda s: journeys.publish(s, self.switchboard))
+        await in_batches(self.sessions, journeys.forget_days)
+        return published
 
     async def study(self, study: UUID, status: str = "open", **changed: Any) -> None:
         """Analytics tells of a study."""

@@ -215,21 +215,23 @@ async def test_other_acts_that_go_on_dont_keep_a_study_from_being_counted(
 
 
 async def test_after_counting_identity_keeps_no_days_but_can_still_erase(
-    board: Board, time: SettableClock
+    board: Board, time: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    somebody, study = await board.joins(), uuid4()
+    people, study = [await board.joins() for _ in range(4)], uuid4()
     await board.study(study)
-    forum = await board.alias(somebody, "forum")
-    await board.hears_acts("forum", fact(ACTIVITY["forum"], forum, PostWritten()))
+    monkeypatch.setattr(enrolments, "BATCH", 2)
+    for somebody in people:
+        forum = await board.alias(somebody, "forum")
+        await board.hears_acts("forum", fact(ACTIVITY["forum"], forum, PostWritten()))
     time.move(HOUR)
     await board.release_acts()
     await board.study(study, "closed", closed_at=time.at)
     time.move(HOUR)
     assert await board.settle() == 1
     async with board.sessions() as session:
-        (kept,) = await enrolments.in_study(session, study)
-    assert kept.seen == {}
-    await withdraws(board, somebody)
+        kept = await enrolments.in_study(session, study)
+    assert [one.seen for one in kept] == [{}] * 4
+    await withdraws(board, people[0])
     assert len(await board.fetch("SELECT 1 FROM endings_due")) == 3
 
 

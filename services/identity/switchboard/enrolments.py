@@ -54,9 +54,10 @@ OF_PARTICIPANTS = text(
     " WHERE participant_id = ANY(CAST(:participants AS uuid[])) AND study_id = ANY(CAST(:studies AS uuid[]))"
     " ORDER BY participant_id, study_id FOR UPDATE"
 )
-IN_STUDY = text(
-    "SELECT participant_id, study_id, sealed FROM study_enrolments WHERE study_id = :study"
-    " ORDER BY participant_id FOR UPDATE"
+IN_STUDY = text("SELECT participant_id, study_id, sealed FROM study_enrolments WHERE study_id = :study")
+NEXT_IN_STUDY = text(
+    "SELECT participant_id, study_id, sealed FROM study_enrolments"
+    " WHERE study_id = :study AND participant_id > :after ORDER BY participant_id LIMIT :batch FOR UPDATE"
 )
 RESEAL = text(
     "UPDATE study_enrolments e SET sealed = t.sealed FROM unnest(CAST(:participants AS uuid[]),"
@@ -172,8 +173,14 @@ async def of_participants(
 
 
 async def in_study(session: AsyncSession, study_id: UUID) -> list[Enrolment]:
-    """All enrolments in a study, locked until the commit."""
+    """All enrolments in a study, to be read."""
     rows = await session.execute(IN_STUDY, {"study": study_id})
+    return [Enrolment.open(row, keys_of(session)) for row in rows]
+
+
+async def next_in_study(session: AsyncSession, study_id: UUID, after: UUID) -> list[Enrolment]:
+    """A batch of a study's enrolments by participant, locked until the commit."""
+    rows = await session.execute(NEXT_IN_STUDY, {"study": study_id, "after": after, "batch": BATCH})
     return [Enrolment.open(row, keys_of(session)) for row in rows]
 
 

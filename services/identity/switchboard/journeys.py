@@ -45,7 +45,16 @@ COMPLETE = text(
 # Of two overlapping studies that are complete at once, one waits for the other.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('journeys'))")
 TOLD_BEFORE = text("SELECT EXISTS (SELECT FROM studies WHERE journeys_told AND communities && :communities)")
-COUNTED = text("UPDATE studies SET counted_on = :today, journeys_told = :told WHERE id = :study")
+COUNTED = text(
+    "UPDATE studies SET counted_on = :today, journeys_told = :told, forgetting_after = :nobody WHERE id = :study"
+)
+# `forgetting_after`: the last participant whose days are forgotten, null once all are.
+FORGETTING = text(
+    "SELECT id, forgetting_after FROM studies WHERE forgetting_after IS NOT NULL"
+    " ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+)
+FORGOTTEN = text("UPDATE studies SET forgetting_after = :after WHERE id = :study")
+NOBODY = UUID(int=0)
 ROWS = text("SELECT source, released FROM study_rows WHERE study_id = :study")
 
 
@@ -63,7 +72,7 @@ async def settle(sessions: Sessions, board: Switchboard, drained: Drained) -> No
 
 
 async def publish(session: AsyncSession, board: Switchboard) -> int:
-    """Publish one complete study's counts and forget the days they were made from; returns how many (0 or 1)."""
+    """Publish one complete study's counts; returns how many (0 or 1). `forget_days` is to follow."""
     study = (await session.execute(COMPLETE, {"hold": board.engagement_hold})).one_or_none()
     if study is None:
         return 0
@@ -80,10 +89,24 @@ async def publish(session: AsyncSession, board: Switchboard) -> int:
         rows=await _rows(session, study.id, study.sources),
     )
     await outbox.add(session, JOURNEYS, study.id, journeys)
-    for enrolment in enrolled:
+    await session.execute(
+        COUNTED, {"study": study.id, "today": clock.today(), "told": bool(counts), "nobody": NOBODY}
+    )
+    return 1
+
+
+async def forget_days(session: AsyncSession) -> int:
+    """Forget the days of a batch of people that a published study was counted from; 0 when none are left."""
+    study = (await session.execute(FORGETTING)).one_or_none()
+    if study is None:
+        return 0
+    batch = await enrolments.next_in_study(session, study.id, study.forgetting_after)
+    for enrolment in batch:
         enrolment.seen.clear()
-    await enrolments.reseal(session, enrolled)
-    await session.execute(COUNTED, {"study": study.id, "today": clock.today(), "told": bool(counts)})
+    await enrolments.reseal(session, batch)
+    await session.execute(
+        FORGOTTEN, {"study": study.id, "after": batch[-1].participant_id if batch else None}
+    )
     return 1
 
 

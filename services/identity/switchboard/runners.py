@@ -71,6 +71,7 @@ def runners(
     async def settle() -> None:
         await journeys.settle(sessions, board, partial(acts_are_handled, kafka))
         await released(partial(journeys.publish, board=board))()
+        await in_batches(sessions, journeys.forget_days)
 
     async def forget_receipts() -> None:
         async with sessions() as session, session.begin():

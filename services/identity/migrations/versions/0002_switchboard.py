@@ -48,6 +48,7 @@ STATEMENTS = (
         enrolling boolean NOT NULL,
         closing_since timestamptz,
         drained_at timestamptz,
+        forgetting_after uuid,
         counted_on date
     )""",
     # No reference to participants: its check would wait for whoever decides on consent, and they for the enrolling.
