@@ -4,7 +4,7 @@ Problem
  ├ NotFound ─ ThreadNotFound, PostNotFound, ProfileNotFound, NoProfileYet
  ├ ProfileNeeded
  ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
- ├ ThreadRemoved, ThreadHidden, PostRemoved, PostHidden, OwnPost
+ ├ ThreadRemoved, ThreadHidden, PostRemoved, OwnPost
  └ PostTooLong
 """
 
@@ -81,12 +81,6 @@ class PostRemoved(Problem):
     status = 409
     type = "post-removed"
     title = "The writer has removed this post."
-
-
-class PostHidden(Problem):
-    status = 409
-    type = "post-hidden"
-    title = "A peer consultant has hidden this post."
 
 
 class OwnPost(Problem):

@@ -26,10 +26,6 @@ class Keys:
         """Keyed hash (32 bytes) of a secret or name, apart per purpose: the database can't be searched without it."""
         return keyed_hash(self.secret, purpose, *parts)
 
-    def alias_hash(self, audience: str, alias: UUID) -> bytes:
-        """The key of an alias in the join table."""
-        return keyed_hash(self.alias_key, audience, alias.bytes)
-
     def seal(self, plaintext: bytes, context: str, owner: UUID | bytes) -> bytes:
         """Sealed to what it is and whose; moved to another row it doesn't open."""
         return self.sealing.seal(plaintext, _context(context, owner))

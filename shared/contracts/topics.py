@@ -63,10 +63,6 @@ class Topic:
     switchboard: bool = False
     retention_days: int = FACT_RETENTION_DAYS  # of facts; states stay
 
-    @property
-    def mirrored(self) -> bool:
-        return self.name.startswith("shared.")
-
     def payload_of(self, type_: str) -> type[Payload] | None:
         """The payload model of a CloudEvents type on this topic, or None if it isn't known here (yet)."""
         return next((payload for payload in self.payloads if payload.type == type_), None)
