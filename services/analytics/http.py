@@ -18,7 +18,7 @@ from shared.api import idempotency
 from shared.api.callers import Caller
 from shared.api.idempotency import IdempotencyKey
 from shared.api.limits import limited
-from shared.api.pages import After, Limit, Page
+from shared.api.pages import After, Limit, Page, page_of
 from shared.api.transactions import Session
 from shared.contracts.topics import research_topic
 
@@ -88,8 +88,7 @@ async def list_studies(
     found = await studies.page(
         session, caller.alias, any_analysts=caller.role == "operator", after=after, limit=limit + 1
     )
-    shown = [StudyShown.of(study) for study in found[:limit]]
-    return Page(items=shown, next=shown[-1].id if len(found) > limit else None)
+    return page_of([StudyShown.of(study) for study in found], limit)
 
 
 @router.get("/studies/{study_id}")
@@ -138,8 +137,7 @@ async def read_rows(
     """The study's rows, one a study alias, for its analyst. The reading is written down."""
     await studies.study_of_its_analyst(session, study_id, caller.alias, "rows-read")
     found = await queries.rows(session, study_id, after, limit + 1)
-    shown = [RowShown(**row) for row in found[:limit]]
-    return Page(items=shown, next=shown[-1].id if len(found) > limit else None)
+    return page_of([RowShown(**row) for row in found], limit)
 
 
 @router.get("/studies/{study_id}/journeys")

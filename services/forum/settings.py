@@ -8,7 +8,7 @@ from shared.settings import LimitSettings, ServiceSettings
 class Settings(ServiceSettings):
     """Environment names start with `PEERCAFE_FORUM_`."""
 
-    model_config = SettingsConfigDict(env_prefix="PEERCAFE_FORUM_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PEERCAFE_FORUM_", env_nested_delimiter="__")
 
     redis_prefix: str = "forum:"
     neighbours: tuple[str, ...] = ()  # regions whose mirrored topics are read

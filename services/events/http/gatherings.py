@@ -13,7 +13,7 @@ from services.events.schemas import Cancellation, ChangedCafe, GatheringItem, Ga
 from services.events.use_cases import gatherings as use_cases
 from shared.api import idempotency
 from shared.api.idempotency import IdempotencyKey
-from shared.api.pages import After, Limit, Page
+from shared.api.pages import After, Limit, Page, page_of
 from shared.api.transactions import Session
 
 router = APIRouter(prefix="/gatherings", tags=["cafés"])
@@ -30,8 +30,7 @@ async def listed(
     """Cafés of one's communities, the next first."""
     first = datetime.combine(since or oldest_day_not_over(here.now, here.zone), time())
     found = await queries.listed(session, caller, first, after, limit + 1)
-    page = [seen.item(caller, here.now) for seen in found[:limit]]
-    return Page(items=page, next=page[-1].id if len(found) > limit else None)
+    return page_of([seen.item(caller, here.now) for seen in found], limit)
 
 
 @router.post("", status_code=201)

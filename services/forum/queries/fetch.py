@@ -24,6 +24,6 @@ def to_json(content: object) -> bytes:
 
 
 def page(items: list[dict[str, Any]], limit: int) -> dict[str, object]:
-    """A page from up to `limit` + 1 items: `next` is the last shown one's id when there is one more."""
+    """As `shared.api.pages.page_of`, but of rows that are serialised as they are: models would cost too much here."""
     shown = items[:limit]
     return {"items": shown, "next": shown[-1]["id"] if len(items) > limit else None}
