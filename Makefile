@@ -4,20 +4,31 @@ PORT ?= 8080
 DATA ?= .peercafe
 ENGINES ?=
 TESTS ?=
+# Played by itself: its rates differ from run to run, since ids and shuffles do.
+APART := --ignore=tests/unlinkability/test_unlinkability.py
 
 export PORT DATA
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clean setup setup-dev
+.PHONY: help run test test-faults test-abuse test-unlinkability bench check clean setup setup-dev
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z -]*\):.*## /  make \1	/p' Makefile
 
 run: setup ## Start a region (PORT, DATA)
 	@exec .venv/bin/peercafe serve all --port "$$PORT" --data "$$DATA"
 
-test: setup-dev ## Run all tests (ENGINES=docker|embedded, TESTS=paths)
-	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(TESTS)
+test: setup-dev ## Run the tests (ENGINES=docker|embedded, TESTS=paths)
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests $(APART))
+
+test-faults test-abuse: setup-dev ## Kills, cuts and floods; forged, hostile and raced requests
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest tests/$(@:test-%=%)
+
+test-unlinkability: setup-dev ## Half a year of 29 people, copied and attacked (RATES=write renews the table)
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest -s tests/unlinkability
+
+bench: setup-dev ## Speed as ratios against the raw libraries
+	@.venv/bin/python -m benchmarks
 
 check: setup-dev ## Format, rules, types, layers
 	.venv/bin/ruff format --check .
