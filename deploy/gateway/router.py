@@ -27,6 +27,9 @@ _WEB_DOCS = "/api/docs"
 _log = structlog.get_logger()
 
 
+_HEALTH = re.compile(r"^/api/[^/]+/health(?:/|$)")  # for operators, who ask the service itself
+
+
 class Gateway:
     """The routes of one region. `public()` is for everybody, `inner()` for web on the same machine.
 
@@ -87,7 +90,7 @@ class Gateway:
         if match is None or path == _WEB_DOCS or path.startswith(_WEB_DOCS + "/"):
             return self.web or self._fallback, passed
         name = match[1]
-        if name not in self.services:
+        if name not in self.services or _HEALTH.match(path):
             return problem_response(404, "not-found", "There is nothing here."), passed
         passed["root_path"] = f"/api/{name}"
         return self.services[name] or _not_now(), passed

@@ -146,7 +146,9 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
         "notifications": {"reads": PLENTY},
         "analytics": {"calls": PLENTY, "kafka": KafkaSettings(bootstrap_servers=engines.kafka)},
     }
-    apps, clients, settings = {}, {}, {}
+    apps: dict[str, Any] = {}
+    clients: dict[str, httpx.AsyncClient] = {}
+    settings: dict[str, Any] = {}
 
     async def fetch_keys() -> dict[str, Any]:
         """The test's issuer and identity itself: both kinds of tokens are good."""

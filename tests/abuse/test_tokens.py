@@ -39,7 +39,7 @@ def signed(header: dict[str, Any], payload: bytes, key: OKPKey) -> str:
     start = f"{encoded(header)}.{encoded(payload)}"
     private = key.private_key
     assert private is not None
-    return f"{start}.{encoded(private.sign(start.encode()))}"  # type: ignore[union-attr, call-arg]
+    return f"{start}.{encoded(private.sign(start.encode()))}"  # type: ignore[union-attr]
 
 
 def forgeries(issuer: Issuer, good: str, audience: str) -> Iterator[tuple[str, str]]:
@@ -53,17 +53,24 @@ def forgeries(issuer: Issuer, good: str, audience: str) -> Iterator[tuple[str, s
     for alg in ("none", "None", "NONE", "nOnE", ""):
         yield f"alg {alg!r}", f"{encoded(header | {'alg': alg})}.{payload_part}."
         yield f"alg {alg!r} with signature", f"{encoded(header | {'alg': alg})}.{payload_part}.{signature}"
-    for secret in (json.dumps(public).encode(), base64.urlsafe_b64decode(public["x"] + "=="), b""):
+    for secret in (json.dumps(public).encode(), base64.urlsafe_b64decode(f"{public['x']}=="), b""):
         start = f"{encoded(header | {'alg': 'HS256'})}.{payload_part}"
         yield (
             "HS256 by the public key",
             f"{start}.{encoded(hmac.digest(secret, start.encode(), hashlib.sha256))}",
         )
-    for alg in ("EdDSA", "ES256", "RS256", ["Ed25519"], None, 1):
-        yield f"alg {alg}", signed(header | {"alg": alg}, body, key)
-    for typ in ("JWT", "at+JWT ", "id+jwt", "application/at+jwt", None, ["at+jwt"]):
+    for algorithm in ("EdDSA", "ES256", "RS256", ["Ed25519"], None, 1):
+        yield f"alg {algorithm}", signed(header | {"alg": algorithm}, body, key)
+    types: list[object] = ["JWT", "at+JWT ", "id+jwt", "application/at+jwt", None, ["at+jwt"]]
+    for typ in types:
         yield f"typ {typ}", signed(header | {"typ": typ}, body, key)
-    for more in ({"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"crit": None}):
+    critical: list[dict[str, object]] = [
+        {"crit": ["exp"]},
+        {"crit": []},
+        {"crit": ["b64"], "b64": False},
+        {"crit": None},
+    ]
+    for more in critical:
         yield f"{more}", signed(header | more, body, key)
 
     own = OKPKey.generate_key("Ed25519", {"kid": header["kid"]})

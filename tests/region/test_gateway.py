@@ -75,6 +75,11 @@ async def test_each_path_goes_to_its_service_and_the_rest_to_web(client: httpx.A
     assert unknown.headers["content-type"] == "application/problem+json"
 
 
+async def test_how_a_service_is_doing_is_not_for_everybody(client: httpx.AsyncClient) -> None:
+    for path in ("/api/forum/health/ready", "/api/forum/health/live", "/api/forum/health"):
+        assert (await client.get(path)).status_code == 404
+
+
 async def test_a_service_that_has_not_started_is_not_there_now(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/events/gatherings")
     assert answer.status_code == 503
