@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(400)
 def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(a_region: ARegion) -> None:
     region = a_region().start()
     first, invitation = region.engines, region.invitation
-    assert httpx.get(f"{region.url}/api/identity/health/ready").status_code == 200
+    assert httpx.get(f"{region.url}/api/identity/jwks.json").status_code == 200
     assert region.stop() == 0
     assert region.processes() == []
     assert not (region.data / "engines.json").exists()
