@@ -141,7 +141,7 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
             "reads": PLENTY,
             "writes": PLENTY,
         },
-        "forum": {"posts": PLENTY, "threads": PLENTY, "reads": PLENTY},
+        "forum": {"posts": PLENTY, "threads": PLENTY, "profiles": PLENTY, "reads": PLENTY},
         "events": {"reads": PLENTY, "writes": PLENTY, "check_ins": PLENTY},
         "notifications": {"reads": PLENTY},
         "analytics": {"calls": PLENTY, "kafka": KafkaSettings(bootstrap_servers=engines.kafka)},
@@ -152,7 +152,7 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
 
     async def fetch_keys() -> dict[str, Any]:
         """The test's issuer and identity itself: both kinds of tokens are good."""
-        return {"keys": [*issuer.jwks()["keys"], *apps["identity"].state.parts.ring.jwks()["keys"]]}
+        return {"keys": [*issuer.jwks()["keys"], *apps["identity"].state.service.ring.jwks()["keys"]]}
 
     for service in SERVICES:
         settings[service] = importlib.import_module(f"services.{service}.settings").Settings(
