@@ -40,7 +40,8 @@ class People:
 
     def __init__(self, region: RunningRegion) -> None:
         self.region = region
-        self.http = httpx.AsyncClient(base_url=region.url, timeout=30)
+        transport = httpx.AsyncHTTPTransport(local_address=an_address())
+        self.http = httpx.AsyncClient(base_url=region.url, timeout=30, transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,6 +169,11 @@ class Person:
         if forum_name is not None or role == "consultant":
             await joined.makes("forum", "/profile", {"name": forum_name or name})
         return joined
+
+
+def an_address() -> str:
+    """An address of this machine that no other test uses: the gateway limits joining and signing in by address."""
+    return f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
 
 
 def a_name(like: str) -> str:

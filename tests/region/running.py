@@ -62,7 +62,7 @@ class RunningRegion:
                     *("--port", str(self._port if port is None else port), "--data", str(self.data)),
                 ],
                 cwd=ROOT,
-                env={**os.environ, **self._env, MARK: self.output_file.name + str(os.getpid())},
+                env={**os.environ, **self._env, MARK: str(self.output_file)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -117,10 +117,14 @@ class RunningRegion:
 
     def engine(self, name: str) -> psutil.Process:
         """An engine's process: kafka, redis, postgres-forum, …"""
-        known = next(one for one in self._register.read() if one.name == name)
-        process = known.process()
-        assert process is not None, f"{name} does not run"
-        return process
+        pid = self.pid_of(name)
+        assert pid is not None, f"{name} does not run"
+        return psutil.Process(pid)
+
+    def pid_of(self, name: str) -> int | None:
+        """Of an engine, or None while it doesn't run."""
+        running = [one.process() for one in self._register.read() if one.name == name]
+        return next((process.pid for process in running if process is not None), None)
 
     def left_running(self) -> list[str]:
         """Names of this region's engines that still run."""
@@ -132,10 +136,7 @@ class RunningRegion:
         for process in psutil.process_iter():
             try:
                 mark = process.environ().get(MARK)
-                if (
-                    mark == self.output_file.name + str(os.getpid())
-                    and process.status() != psutil.STATUS_ZOMBIE
-                ):
+                if mark == str(self.output_file) and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue

@@ -42,7 +42,7 @@ def test_a_start_after_kill_9_ends_the_left_overs_and_only_those(a_region: ARegi
         assert "Ended what an earlier start left over" in region.said
         assert not any(psutil.pid_exists(pid) for pid in left.values())
         assert stranger.poll() is None
-        assert httpx.get(f"{region.url}/api/identity/health/ready").status_code == 200
+        assert httpx.get(f"{region.url}/api/identity/jwks.json").status_code == 200
     finally:
         stranger.kill()
         stranger.wait()
@@ -52,7 +52,7 @@ def test_an_engine_that_ends_by_itself_is_started_again_on_its_port(region: Runn
     engine, before = region.engine("redis"), region.engines
     engine.kill()
     deadline = time.monotonic() + 30
-    while "redis" not in region.left_running() or region.engine("redis").pid == engine.pid:
+    while region.pid_of("redis") in (None, engine.pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert region.engines == before

@@ -10,6 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from tests.people import an_address
+
 VOID = frozenset({"input", "meta", "link", "br", "hr", "img"})
 
 
@@ -138,6 +140,7 @@ class Browser:
             headers={"accept-language": language, "accept": "text/html", "user-agent": "tests"},
             follow_redirects=True,
             timeout=30,
+            transport=httpx.HTTPTransport(local_address=an_address()),
         )
         self.answer: httpx.Response
         self.page: Page
