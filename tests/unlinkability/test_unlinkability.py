@@ -57,7 +57,7 @@ async def test_patterns_name_at_most_three_of_29(taken: Copies) -> None:
     for rate in found:
         assert rate.named <= known[" × ".join(rate.stores)] + NEAR, rate
         if not any(store.startswith("analytics") for store in rate.stores):
-            assert round(rate.named) <= AT_MOST, rate  # shares of people come from lots among equals
+            assert rate.named <= AT_MOST, rate
 
 
 async def test_canaries_stay_where_they_were_let_fly(taken: Copies) -> None:
