@@ -27,7 +27,7 @@ async def measure(engines: Engines, parts: list[str], console: Console) -> list[
 def main() -> None:
     """Exit status 1 when a floor isn't held."""
     console = Console()
-    with running_engines() as engines:
+    with running_engines(durable=True) as engines:
         results = asyncio.run(measure(engines, sys.argv[1:] or list(PARTS), console))
     write(results, console)
     sys.exit(0 if all(result.holds_floor for result in results) else 1)

@@ -50,12 +50,13 @@ class Backend(Protocol):
 
 
 class Embedded:
-    """The engines of `make run`, without waiting for the disk."""
+    """The engines of `make run`; unless `durable`, PostgreSQL doesn't wait for the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         from deploy.embedded import guard
         from deploy.embedded.processes import Register
 
+        self.durable = durable
         self.home = Path(tempfile.mkdtemp(prefix="peercafe-tests-"))
         self.register = Register(self.home / "processes.json")
         self.guard = guard.watch(self.home, self.register)
@@ -64,7 +65,9 @@ class Embedded:
     def postgres(self) -> str:
         from deploy.embedded.postgres import Postgres
 
-        cluster = Postgres("tests", home=self.home, register=self.register, password=PASSWORD, durable=False)
+        cluster = Postgres(
+            "tests", home=self.home, register=self.register, password=PASSWORD, durable=self.durable
+        )
         self.started.append(cluster)
         cluster.start()
         return cluster.superuser().plain
@@ -275,10 +278,13 @@ class Engines:
 
 
 @contextmanager
-def running_engines() -> Iterator[Engines]:
-    """Engines for as long as the block lasts; none is started before it is asked for."""
+def running_engines(*, durable: bool = False) -> Iterator[Engines]:
+    """Engines for as long as the block lasts; none is started before it is asked for.
+
+    `durable`: PostgreSQL waits for the disk as it does in a region (Docker's always does).
+    """
     which, _why = chosen()
-    backend: Backend = Docker() if which == "docker" else Embedded()
+    backend: Backend = Docker() if which == "docker" else Embedded(durable=durable)
     try:
         yield Engines(backend)
     finally:
