@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests import tried
 from tests.engines import Engines, chosen, running_engines
 from tests.people import People
 from tests.region.running import ARegion, RunningRegion, regions
@@ -13,6 +14,14 @@ def pytest_report_header() -> str:
     """Says on which engines this run stands."""
     which, why = chosen()
     return f"engines: {which} ({why}); whole regions: embedded"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how much the suites tried (tests/tried.py)."""
+    if told := list(tried.lines()):
+        terminalreporter.section("tried")
+        for line in told:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,24 @@
+"""How much a run tried: suites count here, and the run's last lines say it (tests/conftest.py).
+
+    tried.count("faults", "kills", 200)     # adds to what this suite has counted under that name
+    tried.count("faults", "kills")          # one more
+
+Counts stand in the order in which they were first counted. A test counts when it has checked, not before: what failed
+isn't told as tried.
+"""
+
+from collections.abc import Iterator
+
+_counts: dict[str, dict[str, int]] = {}
+
+
+def count(suite: str, what: str, by: int = 1) -> None:
+    """Add `by` to what `suite` has tried of `what` (a plural: "kills", "fuzzed calls")."""
+    counted = _counts.setdefault(suite, {})
+    counted[what] = counted.get(what, 0) + by
+
+
+def lines() -> Iterator[str]:
+    """One line per suite: "faults: 200 kills, 3 floods"."""
+    for suite in sorted(_counts):
+        yield f"{suite}: " + ", ".join(f"{number:,} {what}" for what, number in _counts[suite].items())
