@@ -5,11 +5,14 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from deploy.embedded.connections import Connection, Connections
 from deploy.embedded.errors import PortBusy, StartFailure
+from deploy.gateway.settings import GatewaySettings
 
 BACKLOG = 2048
 
@@ -45,13 +48,23 @@ class _Server(uvicorn.Server):
 
 
 class Listener:
-    """One uvicorn on one socket."""
+    """One uvicorn on one socket. `by_address`: whoever connects is limited by where they connect from."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        settings: GatewaySettings | None = None,
+        *,
+        by_address: bool = False,
+    ) -> None:
         self._socket = listener
+        self._settings = settings or GatewaySettings()
+        self.connections = Connections(self._settings, by_address=by_address)
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http=partial(Connection, self.connections),  # type: ignore[arg-type]
                 interface="asgi3",
                 lifespan="off",
                 access_log=False,
@@ -59,7 +72,7 @@ class Listener:
                 proxy_headers=False,
                 server_header=False,
                 ws="none",
-                timeout_keep_alive=30,
+                timeout_keep_alive=self._settings.idle_seconds,  # type: ignore[arg-type]
                 timeout_graceful_shutdown=5,
             )
         )
@@ -72,6 +85,7 @@ class Listener:
     async def start(self) -> None:
         """Return as soon as requests are answered."""
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        self._sweeping = asyncio.create_task(self._sweep())
         while not self._server.started:
             if self._task.done():
                 self._task.result()
@@ -81,4 +95,14 @@ class Listener:
     async def stop(self) -> None:
         """Finish what is being answered, then close."""
         self._server.should_exit = True
-        await self._task
+        try:
+            await self._task
+        finally:
+            self._sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        waits = (self._settings.header_seconds, self._settings.idle_seconds, self._settings.reading_seconds)
+        pause = min(1.0, *(seconds / 4 for seconds in waits))
+        while True:
+            await asyncio.sleep(pause)
+            self.connections.end_overdue(asyncio.get_running_loop().time())

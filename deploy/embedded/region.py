@@ -24,6 +24,7 @@ from deploy.embedded.secrets import SERVICES
 from deploy.embedded.supervisor import Supervisor
 from deploy.gateway.fallback import Fallback
 from deploy.gateway.router import Gateway
+from deploy.gateway.settings import GatewaySettings
 from deploy.kafka.topics import apply
 from shared.contracts.topics import CATALOGUE
 from shared.database.migrations import HalfFinishedMigration, migrate
@@ -122,9 +123,13 @@ class Region:
     async def _serve(
         self, supervisor: Supervisor, facts: RegionFacts, public: Any, inner: Any, stop: asyncio.Event
     ) -> None:
-        gateway = Gateway(Fallback(facts))
+        limits = GatewaySettings()
+        gateway = Gateway(Fallback(facts), settings=limits)
         gateway.services = dict.fromkeys(SERVICES)
-        listeners = [Listener(gateway.public, public), Listener(gateway.inner, inner)]
+        listeners = [
+            Listener(gateway.public, public, limits, by_address=True),
+            Listener(gateway.inner, inner, limits),
+        ]
         async with AsyncExitStack() as stack:
             for listener in listeners:
                 await listener.start()

@@ -9,7 +9,6 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_FORM_BYTES = (
     256 * 1024
 )  # a text of 16 KB grows up to threefold in a form; web says itself what is too long
-BODY_SECONDS = 30.0  # within which a body must have arrived
 
 # Trace and correlation ids would join the calls of one person in several services; forwarding headers would carry
 # an address further than the edge.
@@ -62,8 +61,8 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key.lower() == name), None)
 
 
-async def whole_body(scope: Scope, receive: Receive, limit: int) -> Receive:
-    """Wait for the whole body, at most `limit` bytes, and return a `receive` that hands it over at once.
+async def whole_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> Receive:
+    """Wait for the whole body, at most `limit` bytes and `seconds`, and return a `receive` that hands it over at once.
 
     So no service ever waits for a slow client or holds a large body. Raises BodyTooLarge or BodyTooSlow.
     """
@@ -75,7 +74,7 @@ async def whole_body(scope: Scope, receive: Receive, limit: int) -> Receive:
         raise BodyTooLarge
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":

@@ -20,6 +20,7 @@ from deploy.gateway.requests import (
     passed_on,
     whole_body,
 )
+from deploy.gateway.settings import GatewaySettings
 from shared.api.problems import Busy, problem_response
 
 _API = re.compile(r"^/api/([a-z]+)(?=/|$)")
@@ -36,11 +37,14 @@ class Gateway:
     Services and web are given when they have started; until then they answer "not now".
     """
 
-    def __init__(self, fallback: Fallback, limits: EdgeLimits | None = None) -> None:
+    def __init__(
+        self, fallback: Fallback, limits: EdgeLimits | None = None, settings: GatewaySettings | None = None
+    ) -> None:
         self.services: dict[str, ASGIApp | None] = {}
         self.web: ASGIApp | None = None
         self._fallback = fallback
         self._limits = limits or EdgeLimits()
+        self._body_seconds = (settings or GatewaySettings()).body_seconds
 
     async def public(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The listener that the world reaches: limited by address."""
@@ -48,7 +52,7 @@ class Gateway:
             client = scope.get("client")
             wait = self._limits.take(client[0] if client else "", scope["method"], scope["path"])
             if wait:
-                await self._too_many(scope, wait)(scope, receive, send)
+                await self._too_many(scope, wait)(scope, receive, Answer(send))
                 return
         await self.inner(scope, receive, send)
 
@@ -57,25 +61,25 @@ class Gateway:
         if scope["type"] != "http":
             await _refuse_other(scope, receive, send)
             return
+        answer = Answer(send)
         try:
             limit = MAX_BODY_BYTES if scope["path"].startswith("/api/") else MAX_FORM_BYTES
-            receive = await whole_body(scope, receive, limit)
+            receive = await whole_body(scope, receive, limit, self._body_seconds)
         except BodyTooLarge:
             title = f"This is too long: at most {limit // 1024} KiB fit into one request."
-            await problem_response(413, "too-large", title)(scope, receive, send)
+            await problem_response(413, "too-large", title)(scope, receive, answer)
             return
         except BodyTooSlow:
             title = "The request did not arrive in time."
-            await problem_response(408, "too-slow", title)(scope, receive, send)
+            await problem_response(408, "too-slow", title)(scope, receive, answer)
             return
         app, scope = self._route(scope)
-        answer = Started(send)
         try:
             await app(scope, receive, answer)
         except Exception as error:  # noqa: BLE001  the last line of defence: nothing of a request may reach a log
             _log.error("unexpected_error", error=type(error).__name__)
             if not answer.started:
-                await self._broken(scope)(scope, receive, send)
+                await self._broken(scope)(scope, receive, answer)
 
     def _route(self, scope: Scope) -> tuple[ASGIApp, Scope]:
         path: str = scope["path"]
@@ -108,8 +112,11 @@ class Gateway:
         return self._fallback
 
 
-class Started:
-    """A `send` that knows whether an answer has begun."""
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+
+
+class Answer:
+    """A `send` that knows whether an answer has begun; no browser may take one for what it doesn't say it is."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -117,7 +124,11 @@ class Started:
 
     async def __call__(self, message: Message) -> None:
         """Pass the message on."""
-        self.started = True
+        if not self.started:
+            self.started = True
+            headers = list(message.get("headers", ()))
+            if not any(name == NOSNIFF[0] for name, _ in headers):
+                message["headers"] = [*headers, NOSNIFF]
         await self._send(message)
 
 

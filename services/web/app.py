@@ -95,6 +95,8 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
         max_body_size=MAX_FORM,
     )
+    # A redirect to the address without its last slash would be made from the Host header: to whatever a stranger wrote.
+    app.router.redirect_slashes = False
     app.state.site = site
     return app
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from deploy.gateway import requests
 from deploy.gateway.fallback import Fallback
 from deploy.gateway.limits import ENTRANCE, EdgeLimits
 from deploy.gateway.router import Gateway
+from deploy.gateway.settings import GatewaySettings
 from services.identity.policy.codes import INVITATION_LENGTH, draw
 from shared import clock
 from shared.region import load_region
@@ -158,10 +158,9 @@ def test_sessions_that_never_were_answer_like_those_that_ended(here: Here) -> No
 
 
 @pytest.mark.parametrize("path", ["/api/identity/sessions", "/api/forum/threads", "/sign-in"])
-def test_a_body_that_trickles_in_is_given_up_before_any_service_sees_it(
-    here: Here, edge: Gateway, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(requests, "BODY_SECONDS", 0.05)
+def test_a_body_that_trickles_in_is_given_up_before_any_service_sees_it(here: Here, path: str) -> None:
+    edge = Gateway(Fallback(load_region(REGION)), settings=GatewaySettings(body_seconds=0.05))
+    edge.services = dict(here.apps)
     sent: list[Message] = []
 
     async def trickle() -> Message:
