@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
             staff=timedelta(hours=settings.staff_session_hours),
             predecessor=timedelta(seconds=settings.predecessor_seconds),
         ),
+        sessions=sessions,
     )
     problems.install(app)
     transactions.install(app, sessions)

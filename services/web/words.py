@@ -95,7 +95,6 @@ PROBLEMS = {
     "thread-removed": N_("The writer has removed this thread, so nothing can be added."),
     "thread-hidden": N_("A peer consultant has hidden this thread, so nothing can be added."),
     "post-removed": N_("The writer has removed this text."),
-    "not-yours": N_("Only the writer can do this."),
     "own-post": N_("Reactions are for what somebody else wrote."),
     "post-too-long": N_("A text can be about 16,000 letters long. Please shorten it, or write it in two."),
     # events

@@ -72,6 +72,14 @@ def hashes(
     return keyed_hash(secret, "idempotency", caller, route, key), keyed_hash(secret, "body", caller, raw)
 
 
+async def came_before(
+    session: AsyncSession, secret: bytes, alias: UUID | bytes, route: str, key: str, body: BaseModel | bytes
+) -> bool:
+    """Whether a request with this key has been answered, with whatever body; claims nothing."""
+    key_hash, _ = hashes(secret, alias, route, key, body)
+    return (await session.execute(FIND, {"key": key_hash})).one_or_none() is not None
+
+
 async def claim(
     session: AsyncSession, secret: bytes, alias: UUID | bytes, route: str, key: str, body: BaseModel | bytes
 ) -> Claim:

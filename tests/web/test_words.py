@@ -23,7 +23,7 @@ SAME = {"Forum", "Send", "Title"}
 # Types that only clients of the API, analysts and operators can meet.
 NOT_FOR_PAGES = {
     "audience-not-for-this-role", "approved-by-somebody-else", "client-refused", "community-name-taken",
-    "ends-in-the-past", "field-without-source", "idempotency-key-needed", "not-now", "not-published", "not-your-study",
+    "ends-in-the-past", "field-without-source", "idempotency-key-needed", "not-now", "not-published",
     "session-ended", "sign-in-needed", "study-not-started", "token-request-not-understood", "wrong-study-status",
     "zone-unknown",
 }  # fmt: skip

@@ -63,12 +63,14 @@ async def join_by_invitation(body: Joining, session: Session, here: Here) -> Rec
     language = language_of_choice(here.keys, body.offer, body.sign_in_name, at=clock.now())
     passphrases = here.authentication.passphrases
     passphrases.check(body.passphrase, body.sign_in_name)
-    verifier = await passphrases.hash(
-        body.passphrase
-    )  # before the session is first used: no connection waits
-    code_hash = invitation_hash(body.invitation, here.keys)
+    secret, code_hash = here.keys.secret, invitation_hash(body.invitation, here.keys)
+    async with here.sessions() as looking:  # ends before argon2 begins: no connection waits for a thread
+        answered = await idempotency.came_before(looking, secret, code_hash, "members", "", body)
+        if not answered and await queries.open_invitation(looking, code_hash, clock.today()) is None:
+            raise InvitationNotOpen  # before any work: whoever guesses codes keeps no hashing thread busy
+    verifier = "" if answered else await passphrases.hash(body.passphrase)
     try:
-        claim = await idempotency.claim(session, here.keys.secret, code_hash, "members", "", body)
+        claim = await idempotency.claim(session, secret, code_hash, "members", "", body)
     except idempotency.IdempotencyKeyReused:
         raise InvitationNotOpen from None
     if claim.made_id is not None:

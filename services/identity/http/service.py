@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.identity.authentication import Authentication
 from services.identity.clients import Clients
@@ -29,6 +30,7 @@ class Service:
     clients: Clients
     authentication: Authentication
     lifetimes: Lifetimes
+    sessions: async_sessionmaker[AsyncSession]  # for what is read apart from the request's own transaction
 
 
 def _service(request: Request) -> Service:
