@@ -55,6 +55,13 @@ STATEMENTS = (
 )
 
 
+# One row: the Kafka cluster whose topics this database agrees with (shared/bus/agreement.py).
+AGREEMENT = """CREATE TABLE agreement (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    cluster text NOT NULL
+)"""
+
+
 class Executes(Protocol):
     """What is needed of `alembic.op`."""
 
@@ -72,3 +79,13 @@ def drop(op: Executes) -> None:
     for table in ("security_log", "idempotency", "inbox", "outbox_sent", "outbox"):
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP FUNCTION security_log_is_append_only")
+
+
+def create_agreement(op: Executes) -> None:
+    """Called by a later migration of each service."""
+    op.execute(AGREEMENT)
+
+
+def drop_agreement(op: Executes) -> None:
+    """The reverse, for a downgrade."""
+    op.execute("DROP TABLE agreement")

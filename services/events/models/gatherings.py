@@ -203,6 +203,19 @@ class Gathering(Base):
         self._next_version(at)
         return True
 
+    def take_back(self, told: GatheringRecorded, home: str, at: datetime) -> None:
+        """After a restore: take what a newer record of this café says, as far as a record says it.
+
+        Where the restored plan says another day it stays, and is to be told again.
+        """
+        if told.version <= self.version:
+            return
+        self.version = told.version
+        self.cancelled = self.cancelled or told.cancelled
+        self.head_count = self.head_count if told.head_count is None else told.head_count
+        if self.recorded(home) != told:
+            self._next_version(at)
+
     def recorded(self, home: str) -> GatheringRecorded:
         """What other services are told: a head count, a community, a day."""
         return GatheringRecorded(

@@ -12,13 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.keys import keys_of
+from services.identity.switchboard import last_words
 from services.identity.switchboard.addresses import participant_of
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.releases import shuffled, some_time_between
 from shared import clock
 from shared.contracts.payloads.identity import AudienceAlias, Role, Source, StudyAlias
 from shared.contracts.topics import IDENTITY_AUDIENCES, STUDY_ALIASES
-from shared.outbox import add as outbox
 
 SEALED_AS = "ending"
 WITHIN = timedelta(days=7)
@@ -116,7 +116,7 @@ async def _publish(session: AsyncSession, board: Switchboard, ending: Ending, no
                 study_id=study_id,
                 source=source,
             )
-            await outbox.add(session, STUDY_ALIASES[source], alias, study_alias)
+            await last_words.say(session, STUDY_ALIASES[source], study_alias)
         case AliasErased(audience=audience, alias=alias, erasure_id=erasure_id, receipt_id=receipt_id):
             erased = AudienceAlias(
                 id=alias,
@@ -126,7 +126,7 @@ async def _publish(session: AsyncSession, board: Switchboard, ending: Ending, no
                 closed=True,
                 erasure_id=erasure_id,
             )
-            await outbox.add(session, IDENTITY_AUDIENCES[audience], alias, erased)
+            await last_words.say(session, IDENTITY_AUDIENCES[audience], erased)
             await session.execute(TOLD, {"id": receipt_id, "today": now.date()})
         case AliasClosed(audience=audience, alias=alias, role=role):
             # Erased meanwhile: that was the last word.
@@ -134,4 +134,4 @@ async def _publish(session: AsyncSession, board: Switchboard, ending: Ending, no
                 closed = AudienceAlias(
                     id=alias, home=board.region, version=board.versions.tick(), closed=True, role=role
                 )
-                await outbox.add(session, IDENTITY_AUDIENCES[audience], alias, closed)
+                await last_words.say(session, IDENTITY_AUDIENCES[audience], closed)

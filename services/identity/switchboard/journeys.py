@@ -13,14 +13,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity.switchboard import enrolments
+from services.identity.switchboard import enrolments, last_words
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.enrolments import Enrolment
 from services.identity.switchboard.releases import Sessions
 from shared import clock
 from shared.contracts.payloads.identity import StudyJourneys
 from shared.contracts.topics import JOURNEYS
-from shared.outbox import add as outbox
 
 SMALLEST_CELL = 8
 WHERE_SEEN = ("membership_only", "forum_only", "cafes_only", "forum_and_cafes")
@@ -88,7 +87,7 @@ async def publish(session: AsyncSession, board: Switchboard) -> int:
         counts=counts,
         rows=await _rows(session, study.id, study.sources),
     )
-    await outbox.add(session, JOURNEYS, study.id, journeys)
+    await last_words.say(session, JOURNEYS, journeys)
     await session.execute(
         COUNTED, {"study": study.id, "today": clock.today(), "told": bool(counts), "nobody": NOBODY}
     )

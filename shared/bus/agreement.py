@@ -1,0 +1,63 @@
+"""Which Kafka cluster this database was last compared with: the sign by which a service knows that it must read back."""
+
+import asyncio
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.bus.broker import make_admin
+from shared.settings import KafkaSettings
+
+RESTORED = ""  # in place of a cluster: this database comes from a backup
+ANSWER_SECONDS = 5.0
+LOCK = 0x70656572_6261636B  # any constant: each service has a database of its own
+
+AGREED = text("SELECT cluster FROM agreement")
+AGREE = (
+    "INSERT INTO agreement (cluster) VALUES ({}) ON CONFLICT (one) DO UPDATE SET cluster = excluded.cluster"
+)
+NOTE = text(AGREE.format(":cluster"))
+MARK_RESTORED = AGREE.format(f"'{RESTORED}'")  # plain SQL: for whoever restores, with whatever tool
+
+
+async def agreed_with(session: AsyncSession) -> str | None:
+    """The cluster's id, RESTORED, or None for a database that was never compared."""
+    known: str | None = await session.scalar(AGREED)
+    return known
+
+
+async def note_agreement(session: AsyncSession, cluster: str) -> None:
+    """Database and topics agree from now on."""
+    await session.execute(NOTE, {"cluster": cluster})
+
+
+async def cluster_of(kafka: KafkaSettings) -> str:
+    """The id that the cluster was given when it was made. Raises KafkaError, OSError or TimeoutError."""
+    admin = make_admin(kafka, "read-back")
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await admin.start()
+            return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()
+
+
+async def wait_for_cluster(kafka: KafkaSettings) -> str:
+    """`cluster_of`, as soon as Kafka answers."""
+    while True:
+        try:
+            return await cluster_of(kafka)
+        except (KafkaError, OSError):
+            await asyncio.sleep(0.5)
+
+
+async def hold_alone(database_url: str) -> asyncpg.Connection:
+    """A connection that holds the lock until it is closed: of several processes that start, one reads back."""
+    connection = await asyncpg.connect(
+        database_url.replace("postgresql+asyncpg://", "postgresql://"),
+        server_settings={"application_name": "read-back"},
+    )
+    await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+    return connection
