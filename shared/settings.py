@@ -46,4 +46,5 @@ class ServiceSettings(BaseSettings):
     secret: SecretStr  # 32+ random bytes as text; keys every keyed hash of this service
     instance: str = "0"  # a stable name of this process, for Kafka's static membership
     relay: bool = True
+    metrics_seconds: float = 10.0  # between two looks at what /metrics tells
     consumers: bool = True  # and due work: without both a process only answers requests

@@ -10,7 +10,7 @@ from services.analytics.http import Service
 from services.analytics.settings import Settings
 from services.analytics.use_cases import publishing, studies
 from shared import clock
-from shared.api import callers, health, idempotency, limits, problems, transactions
+from shared.api import callers, health, idempotency, limits, metrics, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -70,6 +70,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     in_background(ends, run_every(seconds, work, name=name))
             await bus.start()
             ends.push_async_callback(bus.stop)
+            in_background(ends, run_every(settings.metrics_seconds, told.look, name="metrics"))
             yield
 
     app = FastAPI(title="Peercafe analytics", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -88,4 +89,5 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     )
     app.include_router(http.router)
     health.install(app, bus)
+    told = metrics.install(app, bus=bus, engine=engine, relay=relay)
     return app

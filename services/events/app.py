@@ -12,7 +12,7 @@ from services.events.settings import Settings
 from services.events.use_cases import called_names
 from services.events.use_cases.shuffling import forget_the_order
 from shared import clock
-from shared.api import callers, health, idempotency, limits, problems, transactions
+from shared.api import callers, health, idempotency, limits, metrics, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -62,6 +62,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                 )
             await bus.start()
             ends.push_async_callback(bus.stop)
+            in_background(ends, run_every(settings.metrics_seconds, told.look, name="metrics"))
             yield
 
     app = FastAPI(title="Peercafe events", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -84,4 +85,5 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     )
     app.include_router(http.router)
     health.install(app, bus)
+    told = metrics.install(app, bus=bus, engine=engine, relay=relay)
     return app

@@ -12,7 +12,7 @@ from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
-from shared.api import callers, health, limits, problems, transactions
+from shared.api import callers, health, limits, metrics, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -59,6 +59,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     in_background(ends, run_every(seconds, work, name=name))
             await bus.start()
             ends.push_async_callback(bus.stop)
+            in_background(ends, run_every(settings.metrics_seconds, told.look, name="metrics"))
             yield
 
     app = FastAPI(title="Peercafe forum", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -77,6 +78,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     )
     app.include_router(http.router)
     health.install(app, bus)
+    told = metrics.install(app, bus=bus, engine=engine, relay=relay, exact=True)
     return app
 
 

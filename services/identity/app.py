@@ -21,7 +21,7 @@ from services.identity.use_cases.invitations import forget_expired_invitations
 from services.identity.use_cases.sessions import Lifetimes, forget_expired_sessions
 from services.identity.use_cases.signing_keys import renew_signing_keys
 from shared import clock
-from shared.api import callers, health, idempotency, limits, problems, transactions
+from shared.api import callers, health, idempotency, limits, metrics, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import TokenVerifier
 from shared.bus.broker import make_broker
@@ -81,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
                     in_background(ends, runner.run())
             await bus.start()
             ends.push_async_callback(bus.stop)
+            in_background(ends, run_every(settings.metrics_seconds, told.look, name="metrics"))
             yield
 
     app = FastAPI(title="Peercafe identity", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -108,4 +109,5 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(http.router)
     health.install(app, bus)
+    told = metrics.install(app, bus=bus, engine=engine, relay=relay)
     return app

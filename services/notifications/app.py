@@ -7,12 +7,13 @@ from fastapi import FastAPI
 
 from services.notifications import consumers, http
 from services.notifications.settings import Settings
-from shared.api import callers, health, limits, problems, transactions
+from shared.api import callers, health, limits, metrics, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine, make_sessions
+from shared.due import in_background, run_every
 
 
 def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastAPI:
@@ -33,6 +34,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             ends.push_async_callback(redis.aclose)
             await bus.start()
             ends.push_async_callback(bus.stop)
+            in_background(ends, run_every(settings.metrics_seconds, told.look, name="metrics"))
             yield
 
     app = FastAPI(
@@ -49,4 +51,5 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     limits.install(app, Limiter(redis, settings.redis_prefix, secret), reads=settings.reads)
     app.include_router(http.router)
     health.install(app, bus)
+    told = metrics.install(app, bus=bus, engine=engine)
     return app

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -38,6 +39,8 @@ class Consumer:
         self.sources = sources
         self._topics = {source.topic.name: source.topic for source in sources.values()}
         self.progress = Progress()
+        self.refused = Counter[tuple[str, str]]()  # records set aside, by topic and reason
+        self.duplicates = 0  # facts that came again
         self._store_batch = store
         self._dead_letters = dead_letters
         self._hurry = asyncio.Event()
@@ -54,6 +57,7 @@ class Consumer:
             refused = await self.store(records)
             if refused:
                 await self._dead_letters.bury(self.group, refused)
+                self.refused.update((one.record.topic, one.error) for one in refused)
                 self._logger.warning("records were set aside", count=len(refused), error=refused[0].error)
             self.progress.succeeded()
         except Exception as error:

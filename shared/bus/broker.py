@@ -69,6 +69,18 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             if state.has_valid_position and state.highwater is not None
         )
 
+    async def acknowledged(self) -> dict[TopicPartition, int]:
+        """Of each of its partitions the first record that its group has still to acknowledge."""
+        places = list(self.assignment())
+        if not places or self._coordinator is None:
+            return {}
+        committed = await self._coordinator.fetch_committed_offsets(
+            places
+        )  # `committed` asks for one at a time
+        known = {place: offset.offset for place, offset in committed.items() if offset.offset >= 0}
+        new = [place for place in places if place not in known]
+        return known | (await self.beginning_offsets(new) if new else {})
+
 
 class TopicConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """aiokafka's consumer without a group, for reading any topic."""

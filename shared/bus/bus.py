@@ -10,7 +10,7 @@ from faststream.kafka import KafkaBroker
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from shared.bus.batches import Consumer, Drain, Store, decode, parse
-from shared.bus.broker import subscriber_options
+from shared.bus.broker import GroupConsumer, subscriber_options
 from shared.bus.burying import DeadLetters
 from shared.bus.inbox import forget_old
 from shared.bus.progress import LONGEST_BACK_OFF, Health
@@ -130,6 +130,11 @@ class Bus:
         except Exception:
             self._logger.exception("a consumer didn't stop cleanly")
 
+    def clients(self) -> dict[str, GroupConsumer]:
+        """The Kafka clients of the consumers that are started, by group."""
+        found = {group: subscriber.consumer for group, subscriber in self._subscribers.items()}
+        return {group: client for group, client in found.items() if client is not None}
+
     def health(self) -> Health:
         """What `/health/live` and `/health/ready` answer.
 
@@ -137,9 +142,9 @@ class Bus:
         the outbox.
         """
         live, lag, failing = True, dict[str, int](), list[str]()
+        clients = self.clients()
         for group, consumer in self.consumers.items():
-            client = self._subscribers[group].consumer
-            if client is not None:
+            if (client := clients.get(group)) is not None:
                 lag[group] = client.lag
                 live = live and client.coordinates and not consumer.progress.is_stuck(client.lag)
             if consumer.progress.failures:

@@ -50,6 +50,13 @@ def destination(service: str, topic: Topic) -> Topic:
     return DEAD_LETTERS.get(service) or DEAD_LETTERS[f"{service}.{topic.publisher}"]
 
 
+def queues_of(service: str) -> list[Topic]:
+    """Where the service's dead letters can stand."""
+    return [
+        topic for name, topic in DEAD_LETTERS.items() if name == service or name.startswith(f"{service}.")
+    ]
+
+
 def encoded(value: bytes | None) -> str | None:
     """Base64, or None."""
     return None if value is None else base64.b64encode(value).decode()
@@ -199,7 +206,6 @@ async def _waiting(reader: Reader, service: str) -> list[Waiting]:
             record.timestamp,
             DeadLetter.model_validate_json(record.value),
         )
-        for name, topic in DEAD_LETTERS.items()
-        if name == service or name.startswith(f"{service}.")
+        for topic in queues_of(service)
         async for record in reader.records(topic.name)
     ]

@@ -23,6 +23,8 @@ def subscribe_facts(bus: Bus, *topics: Topic, group: str, apply: Apply[P]) -> Co
             fresh = await receive(session, group, received)
             if fresh:
                 await apply(session, fresh)
+        consumer.duplicates += len(received) - len(fresh)
         bus.committed()
 
-    return bus.subscribe(topics, group, store)
+    consumer = bus.subscribe(topics, group, store)
+    return consumer

@@ -36,15 +36,19 @@ class Progress:
         """The batch is out of hand, however it went."""
         self.busy = False
 
-    def is_stuck(self, lag: int) -> bool:
-        """Whether records have waited for two minutes, as seen by calls of this, and no attempt ended."""
+    def standing(self, lag: int) -> float:
+        """For how long records have waited, as seen by calls of this, without an attempt ending."""
         if not (lag or self.busy):
             self._waiting_since = None
-            return False
+            return 0.0
         now = time.monotonic()
         if self._waiting_since is None:
             self._waiting_since = now
-        return now - max(self._last, self._waiting_since) > STUCK_AFTER
+        return now - max(self._last, self._waiting_since)
+
+    def is_stuck(self, lag: int) -> bool:
+        """Whether that is two minutes."""
+        return self.standing(lag) > STUCK_AFTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ held by the connection that reads and deletes, so whoever loses the lock can del
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,6 +57,7 @@ class Relay:
         self._publisher = Publisher(service, settings.kafka)
         self._keep_alives = KeepAlives(service, self._publisher)
         self._wakes = Wakes(settings.redis_url.get_secret_value(), settings.redis_prefix)
+        self.published = Counter[str]()  # rows that Kafka took, by topic
         self._failures = 0
         self._forgot_on: object = None
         self._logger = structlog.get_logger().bind(service=service)
@@ -143,6 +145,8 @@ class Relay:
                 await asyncio.wait([sending])
             if acknowledged:
                 await connection.execute(SETTLE, acknowledged, clock.today(), DELETED_WHEN_SENT)
+                taken = set(acknowledged)
+                self.published.update(row["topic"] for row in rows if row["seq"] in taken)
             published += len(acknowledged)
             rows = following
         return Swept(published, frozenset(blocked))

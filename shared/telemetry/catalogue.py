@@ -1,0 +1,157 @@
+"""Every metric of a service: the only place where one is named (docs/operations.md shows them; decision 9 says why so).
+
+What moves with what members do is marked `acts`: told at once by the forum, which keeps clock times anyway, and by
+all others once a day in tens. Everything else is about machines, and cut so that one act in a healthy service
+changes nothing.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A family of numbers. A counter's name is without the `_total` that its samples bear."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+    acts: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The name as a query writes it."""
+        return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
+
+
+HTTP_REQUESTS = Metric(
+    "peercafe_http_requests",
+    Kind.COUNTER,
+    ("method", "route", "status"),
+    "Answered requests by route template and class of status.",
+    acts=True,
+)
+HTTP_DURATION = Metric(
+    "peercafe_http_request_duration_seconds",
+    Kind.HISTOGRAM,
+    ("method", "route"),
+    "From the request's arrival at the service to the end of its answer.",
+    acts=True,
+)
+OUTBOX_PUBLISHED = Metric(
+    "peercafe_outbox_published_records",
+    Kind.COUNTER,
+    ("topic",),
+    "Outbox rows that Kafka acknowledged: the relay's rate.",
+    acts=True,
+)
+HTTP_FAULTS = Metric(
+    "peercafe_http_faults",
+    Kind.COUNTER,
+    ("status",),
+    "Answers of 500 and above.",
+)
+OUTBOX_ROWS = Metric(
+    "peercafe_outbox_rows",
+    Kind.GAUGE,
+    (),
+    "Rows that have waited for the relay since the look before; every process of a service tells the same.",
+)
+OUTBOX_AGE = Metric(
+    "peercafe_outbox_oldest_row_age_seconds",
+    Kind.GAUGE,
+    (),
+    "For how long this process has seen the oldest of them wait; 0 when none does.",
+)
+RELAY_FAILING = Metric(
+    "peercafe_relay_failing",
+    Kind.GAUGE,
+    (),
+    "1 while rows wait because the last attempt to publish failed.",
+)
+CONSUMER_LAG = Metric(
+    "peercafe_consumer_lag_records",
+    Kind.GAUGE,
+    ("consumer", "topic"),
+    "Records that have waited since the look before, or are in hand, of this process's partitions;"
+    " missing until it has some.",
+)
+CONSUMER_STANDING = Metric(
+    "peercafe_consumer_without_progress_seconds",
+    Kind.GAUGE,
+    ("consumer",),
+    "For how long records have waited without any attempt at them ending, in whole looks; not alive from 120 on.",
+)
+CONSUMER_FAILURES = Metric(
+    "peercafe_consumer_failed_attempts",
+    Kind.GAUGE,
+    ("consumer",),
+    "Attempts that failed one after the other; 0 after one that worked.",
+)
+INBOX_DUPLICATES = Metric(
+    "peercafe_inbox_duplicates",
+    Kind.COUNTER,
+    ("consumer",),
+    "Facts that came again and had no effect.",
+)
+REFUSED_RECORDS = Metric(
+    "peercafe_refused_records",
+    Kind.COUNTER,
+    ("consumer", "topic", "reason"),
+    "Records set aside as dead letters, by what was wrong with them.",
+)
+DEAD_LETTERS = Metric(
+    "peercafe_dead_letter_records",
+    Kind.GAUGE,
+    ("topic",),
+    "Dead letters that stand on the service's queue.",
+)
+POOL_USED = Metric(
+    "peercafe_database_pool_used_ratio",
+    Kind.GAUGE,
+    (),
+    "Share of the service's database connections in use, rounded down to a quarter.",
+)
+ENGINE_UP = Metric(
+    "peercafe_engine_up",
+    Kind.GAUGE,
+    ("engine",),
+    "1 where the last look reached the engine (database, kafka); what it tells is missing meanwhile.",
+)
+PROCESS_START = Metric(
+    "process_start_time_seconds", Kind.GAUGE, (), "When the process started, in seconds since 1970."
+)
+PROCESS_CPU = Metric(
+    "process_cpu_seconds", Kind.COUNTER, (), "Processor time used, rounded down to ten seconds."
+)
+PROCESS_MEMORY = Metric(
+    "process_resident_memory_bytes", Kind.GAUGE, (), "Resident memory, rounded down to 16 MiB."
+)
+
+METRICS: tuple[Metric, ...] = (
+    OUTBOX_ROWS,
+    OUTBOX_AGE,
+    RELAY_FAILING,
+    OUTBOX_PUBLISHED,
+    CONSUMER_LAG,
+    CONSUMER_STANDING,
+    CONSUMER_FAILURES,
+    REFUSED_RECORDS,
+    DEAD_LETTERS,
+    INBOX_DUPLICATES,
+    HTTP_REQUESTS,
+    HTTP_DURATION,
+    HTTP_FAULTS,
+    POOL_USED,
+    ENGINE_UP,
+    PROCESS_START,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+)
