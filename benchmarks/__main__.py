@@ -1,35 +1,69 @@
-"""`python -m benchmarks [part…]`: measure, print the table, keep it."""
+"""`python -m benchmarks [part…]`: measure, print the table, keep what was measured beside what was before."""
 
+import argparse
 import asyncio
 import importlib
 import sys
+import time
 
 from rich.console import Console
 
-from benchmarks.lines import Result
+from benchmarks.lines import Line, Result
 from benchmarks.report import write
 from tests.engines import Engines, running_engines
 
-PARTS = ("writing", "reading", "relaying")
+# The whole region first: later parts' engines would share memory and processor with it.
+PARTS = ("whole_region", "writing", "reading", "growing", "relaying", "consuming", "arriving")
+LONG: dict[str, dict[str, int]] = {"relaying": {"rows": 500_000}, "growing": {"posts": 1_000_000}}
 
 
-async def measure(engines: Engines, parts: list[str], console: Console) -> list[Result]:
-    """Run the parts in order, saying which is under way."""
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Speed as ratios against the raw libraries, on real engines. Exit status 1 when a floor isn't held.",
+    )
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"which to measure: {', '.join(PARTS)} (all)")
+    parser.add_argument("--long", action="store_true", help=f"the large ones instead: {', '.join(LONG)}")
+    asked = parser.parse_args()
+    asked.part = asked.part or list(LONG if asked.long else PARTS)
+    if unknown := [part for part in asked.part if part not in (LONG if asked.long else PARTS)]:
+        parser.error(f"no part is called {unknown[0]}")
+    return asked
+
+
+async def measure(engines: Engines, parts: list[str], console: Console, *, long: bool) -> list[Result]:
+    """Run the parts in order, saying which is under way and what came of it."""
     results: list[Result] = []
-    for part in parts:
-        with console.status(f"measuring {part} …"):
-            results += await importlib.import_module(f"benchmarks.{part}").measure(engines)
-        for result in results[-3:]:
-            console.log(f"{result.line.name}: {result.ratio:.2f}")
+    for number, part in enumerate(parts, start=1):
+        began = time.monotonic()
+        with console.status(f"{number}/{len(parts)}: measuring {part} …"):
+            module = importlib.import_module(f"benchmarks.{part}")
+            found = await module.measure(engines, **(LONG[part] if long else {}))
+        console.log(f"{number}/{len(parts)}: {part}, {time.monotonic() - began:.0f} s")
+        for result in found:
+            console.log(f"  {result.line.name}: {result.ratio:.2f} {result.notes}")
+        results += found
     return results
+
+
+def known_lines() -> list[Line]:
+    """Every line there is, in the order of the parts."""
+    lines: dict[str, Line] = {}
+    for part in PARTS:
+        for value in vars(importlib.import_module(f"benchmarks.{part}")).values():
+            if isinstance(value, Line):
+                lines.setdefault(value.name, value)
+    return list(lines.values())
 
 
 def main() -> None:
     """Exit status 1 when a floor isn't held."""
+    asked = arguments()
     console = Console()
     with running_engines(durable=True) as engines:
-        results = asyncio.run(measure(engines, sys.argv[1:] or list(PARTS), console))
-    write(results, console)
+        results = asyncio.run(measure(engines, asked.part, console, long=asked.long))
+    write(results, console, known=None if asked.long else known_lines())
     sys.exit(0 if all(result.holds_floor for result in results) else 1)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +55,15 @@ class ForumAlone:
 
 
 @asynccontextmanager
-async def forum_alone(engines: Engines, *, threads: int) -> AsyncIterator[ForumAlone]:
-    """A forum with relay and consumers on, its limits checked but too high to bite."""
+async def forum_alone(
+    engines: Engines, *, threads: int, env: Mapping[str, str] | None = None
+) -> AsyncIterator[ForumAlone]:
+    """A forum with relay and consumers on, its limits checked but too high to bite; `env`: settings of its own."""
     await engines.topics_applied()
     dsn = await engines.database("forum")
     issuer, port, keys_port = Issuer(), free_port(), free_port()
     keys = await asyncio.start_server(_serve_keys(issuer), "127.0.0.1", keys_port)
-    env = {
+    settings = {
         "REGION": "north",
         "REGION_FILE": str(ROOT / "deploy" / "regions" / "north.toml"),
         "DATABASE_URL": dsn,
@@ -73,11 +75,12 @@ async def forum_alone(engines: Engines, *, threads: int) -> AsyncIterator[ForumA
         "THREADS": NO_LIMIT,
         "READS": NO_LIMIT,
         "DATABASE_POOL": str(load.CONNECTIONS),
+        **(env or {}),
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.command.main", "serve", "forum", "--port", str(port)),
         cwd=ROOT,
-        env=os.environ | {f"PEERCAFE_FORUM_{name}": value for name, value in env.items()},
+        env=os.environ | {f"PEERCAFE_FORUM_{name}": value for name, value in settings.items()},
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:

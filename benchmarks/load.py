@@ -33,15 +33,15 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") 
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def run(port: int, requests: list[bytes], *, expected: int) -> Load:
-    """Send all requests over CONNECTIONS connections, each waiting for its answer before the next.
+async def run(port: int, requests: list[bytes], *, expected: int, connections: int = CONNECTIONS) -> Load:
+    """Send all requests over so many connections, each waiting for its answer before the next.
 
     Raises AssertionError for an answer with another status.
     """
     waiting = iter(requests)
     latencies: list[float] = []
     started = time.perf_counter()
-    await asyncio.gather(*(_connection(port, waiting, expected, latencies) for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(_connection(port, waiting, expected, latencies) for _ in range(connections)))
     return Load(time.perf_counter() - started, latencies)
 
 

@@ -1,71 +1,48 @@
-"""The relay against a bare drain: rows a second over the same rows, producer settings and engines."""
+"""The relay against a bare drain and against faststream-outbox: rows a second over the same rows and engines."""
 
 import asyncio
+import multiprocessing
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from uuid import uuid4
+from dataclasses import replace
 
-import asyncpg
-from pydantic import SecretStr
-
+from benchmarks import outbox_peer
 from benchmarks.lines import Line, Result, interleaved
+from benchmarks.outbox_rows import fill, left, require_all, waiting
+from benchmarks.service import Service, service_on
 from shared.bus.broker import make_producer
-from shared.contracts.topics import POSTS
+from shared.contracts.payloads.forum import PostPublished
+from shared.contracts.topics import Kind, Topic
 from shared.outbox.publisher import headers_of
 from shared.outbox.relay import BATCH, Relay
-from shared.settings import KafkaSettings, ServiceSettings
+from shared.settings import ServiceSettings
 from tests.engines import Engines
 
-ROWS, KEYS, BYTES = 50_000, 2_000, 600
+ROWS, ROWS_OF_THE_OUTBOX_PEER = 50_000, 20_000
+KILLED_WHEN_LEFT = 0.6  # of the rows
+PATIENCE = 120.0
 
 AGAINST_A_BARE_DRAIN = Line(
-    "relay, 50,000 rows of 600 bytes over 2,000 keys",
-    "bare drain: lock 500, send, gather, delete",
+    "relay, 50,000 rows of 600 bytes over 2,000 keys, ordered per key, 0 lost after a kill",
+    "bare drain: lock 500, send, gather, delete; same producer settings",
     0.85,
     1.20,
 )
-
-FILL = """INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
-    SELECT gen_random_uuid(), $1, 'key-' || (n % $2), $3, TIMESTAMPTZ '2026-11-01', convert_to(repeat('x', $4), 'UTF8')
-    FROM generate_series(1, $5) n"""
-
-
-class Outbox:
-    """One forum database with rows to publish."""
-
-    def __init__(self, dsn: str, settings: ServiceSettings) -> None:
-        self.dsn = dsn
-        self.settings = settings
-
-    async def fill(self, rows: int) -> None:
-        async with self.connected() as connection:
-            await connection.execute("TRUNCATE outbox, outbox_sent")
-            await connection.execute(FILL, POSTS.name, KEYS, POSTS.payloads[0].type, BYTES, rows, timeout=120)
-            await connection.execute("ANALYZE outbox")
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(self.dsn)
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-    async def left(self) -> int:
-        async with self.connected() as connection:
-            return int(await connection.fetchval("SELECT count(*) FROM outbox"))
+AGAINST_FASTSTREAM_OUTBOX = Line(
+    "relay, 20,000 rows",
+    "faststream-outbox 0.19: 4 workers, fetch and flush 500, LISTEN/NOTIFY, not ordered per key",
+    9,
+    15,
+)
 
 
-async def by_relay(outbox: Outbox, rows: int) -> float:
+async def by_relay(service: Service, topic: Topic, rows: int) -> float:
     """Rows a second of the product's relay, from its start to an empty outbox."""
-    await outbox.fill(rows)
-    relay = Relay("forum", outbox.settings)
+    await fill(service, topic, rows)
+    relay = Relay("forum", service.settings)
     started = time.perf_counter()
     task = asyncio.create_task(relay.run())
     try:
-        async with outbox.connected() as connection:
+        async with service.connected() as connection:
             while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
                 await asyncio.sleep(0.02)
         return rows / (time.perf_counter() - started)
@@ -74,14 +51,14 @@ async def by_relay(outbox: Outbox, rows: int) -> float:
         await asyncio.wait([task])
 
 
-async def by_bare_drain(outbox: Outbox, rows: int) -> float:
+async def by_bare_drain(service: Service, topic: Topic, rows: int) -> float:
     """Rows a second of the loop anyone would write first."""
-    await outbox.fill(rows)
+    await fill(service, topic, rows)
     started = time.perf_counter()
-    producer = make_producer(outbox.settings.kafka, "bare-drain")
+    producer = make_producer(service.settings.kafka, "bare-drain")
     await producer.start()
     try:
-        async with outbox.connected() as connection:
+        async with service.connected() as connection:
             while True:
                 async with connection.transaction():
                     found = await connection.fetch(
@@ -109,29 +86,53 @@ async def by_bare_drain(outbox: Outbox, rows: int) -> float:
         await producer.stop()
 
 
-async def outbox_of(engines: Engines) -> Outbox:
-    """A fresh forum database and the settings that a relay on it has."""
-    await engines.topics_applied()
-    dsn = await engines.database("forum")
-    settings = ServiceSettings(
-        region_file=Path("unused.toml"),
-        database_url=SecretStr(dsn),
-        redis_url=SecretStr(engines.redis_url("forum")),
-        redis_prefix="forum:",
-        kafka=KafkaSettings(bootstrap_servers=engines.kafka),
-        identity_url="http://127.0.0.1:1",
-        secret=SecretStr(uuid4().hex * 2),
-    )
-    return Outbox(engines.plain(dsn), settings)
+def relay_until_killed(settings: ServiceSettings) -> None:
+    """What runs in the process that is killed."""
+    asyncio.run(Relay("forum", settings).run())
+
+
+async def nothing_lost_after_a_kill(service: Service, rows: int) -> str:
+    """Kill -9 a relay half-way, let another finish, and read the topic. Returns a sentence; raises LostOrReordered."""
+    topic = await service.topic(Kind.FACTS, PostPublished)
+    await fill(service, topic, rows)
+    expected = await waiting(service)
+    spawn = multiprocessing.get_context("spawn")
+
+    async def until_left(most: float) -> int:
+        child = spawn.Process(target=relay_until_killed, args=(service.settings,), daemon=True)
+        child.start()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while (there := await left(service)) > most:
+                    await asyncio.sleep(0.01)
+            return there
+        finally:
+            child.kill()
+            await asyncio.to_thread(child.join)
+
+    waited = await until_left(rows * KILLED_WHEN_LEFT)
+    await until_left(0)
+    twice = await require_all(service, topic, expected)
+    return f"killed with {waited:,} of {rows:,} rows waiting: 0 lost, {twice} came twice, every key in order"
 
 
 async def measure(engines: Engines, *, rows: int = ROWS) -> list[Result]:
     """The relay's lines."""
-    outbox = await outbox_of(engines)
-    await by_relay(outbox, 2_000)
-    await by_bare_drain(outbox, 2_000)
-    return [
-        await interleaved(
-            AGAINST_A_BARE_DRAIN, lambda: by_relay(outbox, rows), lambda: by_bare_drain(outbox, rows)
+    service = await service_on(engines)
+    topic = await service.topic(Kind.FACTS, PostPublished)
+    lost = await nothing_lost_after_a_kill(service, rows)
+    await by_relay(service, topic, 2_000)
+    await by_bare_drain(service, topic, 2_000)
+    line = replace(AGAINST_A_BARE_DRAIN, name=AGAINST_A_BARE_DRAIN.name.replace("50,000", f"{rows:,}"))
+    drained = await interleaved(
+        line, lambda: by_relay(service, topic, rows), lambda: by_bare_drain(service, topic, rows)
+    )
+    drained.notes = lost
+    fewer = ROWS_OF_THE_OUTBOX_PEER
+    async with outbox_peer.running(service) as peer:
+        beside = await interleaved(
+            AGAINST_FASTSTREAM_OUTBOX,
+            lambda: by_relay(service, topic, fewer),
+            lambda: peer.rows_a_second(topic, fewer),
         )
-    ]
+    return [drained, beside]

@@ -1,0 +1,238 @@
+"""From a commit to the consumer, paced and flat out, against aiokafka's send to receive: 99th percentiles in seconds."""
+
+import asyncio
+import secrets
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from benchmarks.consuming import a_post, bare
+from benchmarks.lines import Line, Measure, Result, interleaved
+from benchmarks.service import Service, service_on
+from shared.bus.broker import Producer, make_broker, make_producer
+from shared.bus.bus import Bus
+from shared.bus.records import Received
+from shared.bus.state import subscribe_state
+from shared.contracts.envelope import Envelope
+from shared.contracts.payloads.forum import PostPublished
+from shared.contracts.topics import Kind, Topic
+from shared.database.engine import make_engine, make_sessions
+from shared.outbox.add import add
+from shared.outbox.relay import Relay
+from tests.engines import Engines
+
+A_SECOND, SAMPLES, ROUNDS, WRITERS = 200, 1_000, 3, 16
+WARM = 200
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+PATIENCE = 60.0
+
+PACED = Line(
+    "commit to consumer p99, 200 a second, 3,000 samples",
+    "bare aiokafka, send to receive, 200 a second",
+    1.5,
+    1.1,
+    better="lower",
+)
+FLAT_OUT = Line(
+    "commit to consumer p99, 16 writers flat out",
+    "bare aiokafka, send to receive, 16 senders flat out, each awaiting its acknowledgement",
+    10,
+    4,
+    better="lower",
+)
+
+Send = Callable[[PostPublished], Awaitable[None]]
+Pace = Callable[[Send, int], Awaitable[None]]
+
+
+class Latencies:
+    """When each post was committed (or its sending began), and how long until it came."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self._since: dict[UUID, float] = {}
+        self._came: dict[UUID, float] = {}
+        self._all_came = asyncio.Event()
+
+    def left(self, post: UUID) -> None:
+        """It is committed, or sending begins."""
+        self._since[post] = time.perf_counter()
+        self._match(post)
+
+    def came(self, post: UUID) -> None:
+        """The consumer has it; of repeats the first counts."""
+        self._came.setdefault(post, time.perf_counter())
+        self._match(post)
+
+    def _match(self, post: UUID) -> None:
+        if post in self._since and post in self._came:
+            # The relay may be quicker than the commit's answer to us.
+            self.taken.append(max(0.0, self._came[post] - self._since[post]))
+
+    async def all_of(self, count: int) -> list[float]:
+        """The latencies, once that many have come."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.taken) < count:
+                await asyncio.sleep(0.01)
+        return self.taken
+
+
+def p99(latencies: list[float]) -> float:
+    """In the samples' unit."""
+    return statistics.quantiles(latencies, n=100)[98]
+
+
+async def paced(send: Send, count: int) -> None:
+    """A_SECOND posts a second, each at its own moment, whether or not earlier ones are done."""
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            await asyncio.sleep(max(0.0, started + number / A_SECOND - time.perf_counter()))
+            group.create_task(_one(send, number))
+
+
+async def flat_out(send: Send, count: int) -> None:
+    """WRITERS at once, each as fast as it is answered."""
+    numbers = iter(range(count))
+
+    async def writer() -> None:
+        for number in numbers:
+            await send(a_post(number))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WRITERS):
+            group.create_task(writer())
+
+
+async def _one(send: Send, number: int) -> None:
+    await send(a_post(number))
+
+
+class Side(Protocol):
+    """One of the two that are compared."""
+
+    latencies: Latencies
+
+    async def send(self, post: PostPublished) -> None:
+        """Send a post, noting when it left."""
+
+
+class Ours:
+    """Writers, relay and consumer of one service in this process, as a region runs them."""
+
+    def __init__(self, topic: Topic, relay: Relay, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self.latencies = Latencies()
+        self._topic = topic
+        self._relay = relay
+        self._sessions = sessions
+
+    async def send(self, post: PostPublished) -> None:
+        async with self._sessions() as session, session.begin():
+            await add(session, self._topic, post.id, post)
+        self.latencies.left(post.id)
+        self._relay.wake()
+
+    async def receive(self, _session: AsyncSession, received: list[Received[PostPublished]]) -> None:
+        for record in received:
+            self.latencies.came(record.payload.id)
+
+
+@asynccontextmanager
+async def ours_running(service: Service, topic: Topic) -> AsyncIterator[Ours]:
+    """Ready to be written to."""
+    engine = make_engine(service.settings.database_url.get_secret_value(), pool=WRITERS + 2)
+    sessions = make_sessions(engine)
+    relay = Relay("forum", service.settings)
+    ours = Ours(topic, relay, sessions)
+    bus = Bus(make_broker(service.settings.kafka, "benchmark"), sessions, "forum", service.settings)
+    subscribe_state(bus, topic, group=f"forum-{secrets.token_hex(4)}", apply=ours.receive)
+    await bus.start()
+    relaying = asyncio.create_task(relay.run())
+    try:
+        yield ours
+    finally:
+        relaying.cancel()
+        await asyncio.wait([relaying])
+        await bus.stop()
+        await engine.dispose()
+
+
+class Bare:
+    """aiokafka's producer and consumer with nothing between."""
+
+    def __init__(self, topic: Topic, producer: Producer) -> None:
+        self.latencies = Latencies()
+        self._topic = topic
+        self._producer = producer
+
+    async def send(self, post: PostPublished) -> None:
+        value = post.model_dump_json().encode()
+        headers = Envelope(uuid4(), post.type, "peercafe/forum", AT).headers()
+        self.latencies.left(post.id)
+        await self._producer.send_and_wait(
+            self._topic.name, value, key=str(post.id).encode(), headers=headers
+        )
+
+
+@asynccontextmanager
+async def bare_running(service: Service, topic: Topic) -> AsyncIterator[Bare]:
+    """Ready to be sent by."""
+    producer, consumer = make_producer(service.settings.kafka, "bare"), bare(service, topic)
+    await producer.start()
+    await consumer.start()
+    peer = Bare(topic, producer)
+
+    async def receive() -> None:
+        while True:
+            for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                for record in records:
+                    peer.latencies.came(PostPublished.model_validate_json(record.value).id)
+            await consumer.commit()
+
+    receiving = asyncio.create_task(receive())
+    try:
+        yield peer
+    finally:
+        receiving.cancel()
+        await asyncio.wait([receiving])
+        await consumer.stop()
+        await producer.stop()
+
+
+Running = Callable[[Service, Topic], AbstractAsyncContextManager[Side]]
+
+
+async def measure(engines: Engines) -> list[Result]:
+    """The lines of arriving."""
+    service = await service_on(engines)
+    seen: defaultdict[str, list[float]] = defaultdict(list)
+
+    def measuring(label: str, running: Running, pace: Pace) -> Measure:
+        async def one_round() -> float:
+            topic = await service.topic(Kind.STATE, PostPublished)
+            async with running(service, topic) as side:
+                await pace(side.send, WARM)
+                await side.latencies.all_of(WARM)
+                side.latencies = Latencies()
+                await pace(side.send, SAMPLES)
+                latencies = await side.latencies.all_of(SAMPLES)
+            seen[label] += latencies
+            return p99(latencies)
+
+        return one_round
+
+    results = []
+    for line, pace, how in ((PACED, paced, "200 a second"), (FLAT_OUT, flat_out, "flat out")):
+        ours = measuring(f"commit to consumer, {how}", ours_running, pace)
+        theirs = measuring(f"aiokafka alone, {how}", bare_running, pace)
+        results.append(await interleaved(line, ours, theirs, rounds=ROUNDS))
+        results[-1].latencies = dict(seen)
+        seen.clear()
+    return results
