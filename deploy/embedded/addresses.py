@@ -20,6 +20,7 @@ class Addresses:
     redis: str  # the administrator's URL
     kafka: str  # host:port
     gateway: str
+    operators: str = ""  # health and metrics of each service
 
     @classmethod
     def of_running(cls, data: Path) -> "Addresses":
@@ -44,6 +45,8 @@ class Addresses:
         """Write `engines.json`, readable by the owner only."""
         path = self.data / "engines.json"
         path.unlink(missing_ok=True)
-        content = {name: getattr(self, name) for name in ("postgres", "redis", "kafka", "gateway")}
+        content = {
+            name: getattr(self, name) for name in ("postgres", "redis", "kafka", "gateway", "operators")
+        }
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(content, file)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -17,6 +18,7 @@ from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
 from deploy.embedded.founding import found
 from deploy.embedded.lifespans import Lifespan
 from deploy.embedded.listeners import Listener, bind
+from deploy.embedded.operators import Operators
 from deploy.embedded.power_cut import BootMark, publish_last_day
 from deploy.embedded.processes import disk_full_sentence, has_room, is_emptied_by_the_system
 from deploy.embedded.progress import Progress
@@ -64,8 +66,9 @@ class Region:
             stack.callback(supervisor.release)
             public = bind(self.address, self.port)
             stack.callback(public.close)
-            inner = bind("127.0.0.1", 0)
+            inner, operators = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
             stack.callback(inner.close)
+            stack.callback(operators.close)
             facts = load_region(self.region_file)
             left_over = await asyncio.to_thread(supervisor.prepare, self.region_file)
             if left_over:
@@ -83,12 +86,12 @@ class Region:
                 try:
                     await self._start_engines(supervisor)
                     if mark.machine_stopped():
-                        again = await publish_last_day(supervisor.addresses(""))
+                        again = await publish_last_day(supervisor.addresses())
                         self.progress.say(
                             f"The machine had stopped without warning: {again} records go out again."
                         )
                     mark.set()
-                    await self._serve(supervisor, facts, public, inner, stop)
+                    await self._serve(supervisor, facts, (public, inner, operators), stop)
                 except Exception as error:
                     # An engine without room ends in many ways, and not each tells why.
                     if not isinstance(error, Interrupted) and not has_room(self.data):
@@ -121,21 +124,26 @@ class Region:
         self.progress.database(name)
 
     async def _serve(
-        self, supervisor: Supervisor, facts: RegionFacts, public: Any, inner: Any, stop: asyncio.Event
+        self, supervisor: Supervisor, facts: RegionFacts, sockets: Sequence[Any], stop: asyncio.Event
     ) -> None:
         limits = GatewaySettings()
         gateway = Gateway(Fallback(facts), settings=limits)
         gateway.services = dict.fromkeys(SERVICES)
+        public, inner, operators = sockets
         listeners = [
             Listener(gateway.public, public, limits, by_address=True),
             Listener(gateway.inner, inner, limits),
+            Listener(Operators(gateway), operators, limits),
         ]
         async with AsyncExitStack() as stack:
             for listener in listeners:
                 await listener.start()
                 stack.push_async_callback(listener.stop)
             inner_url = f"http://127.0.0.1:{listeners[1].port}"
-            engines = supervisor.addresses(f"http://{_host(self.address)}:{listeners[0].port}")
+            engines = supervisor.addresses(
+                gateway=f"http://{_host(self.address)}:{listeners[0].port}",
+                operators=f"http://127.0.0.1:{listeners[2].port}",
+            )
             with self.progress:
                 for name in SERVICES:
                     settings = composition.service_settings(

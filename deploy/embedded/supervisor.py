@@ -28,6 +28,7 @@ Tell = Callable[[str], None]
 _log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
+UNFINISHED_RESTORE = "restore-unfinished"  # old and new databases may be mixed
 NO_ROOM = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
 
 
@@ -52,16 +53,7 @@ class Supervisor:
 
         Raises AlreadyRunning, DiskFull, or StartFailure for data of another region.
         """
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (self.data / "lock").open("a")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(
-                f"This region is already running on {self.data}; stop that one first."
-            ) from None
-        except OSError as error:
-            raise _about(error, self.data) from error
+        self.take_data_folder()
         try:
             self._belong_to(region_file)
             left = self.register.stop_left_overs()
@@ -69,6 +61,23 @@ class Supervisor:
         except OSError as error:
             raise _about(error, self.data) from error
         return left
+
+    def take_data_folder(self) -> None:
+        """Nobody else may use it until `release`. Raises AlreadyRunning or DiskFull."""
+        if self._lock is not None:
+            return
+        try:
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (self.data / "lock").open("a")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise AlreadyRunning(
+                f"This region is already running on {self.data}; stop that one first."
+            ) from None
+        except OSError as error:
+            raise _about(error, self.data) from error
+        self._lock = lock
 
     def _belong_to(self, region_file: Path) -> None:
         kept = self.data / REGION_FILE
@@ -85,6 +94,8 @@ class Supervisor:
         `tell` gets a line for each engine that answers, `fetched` how many jars are there.
         Raises StartFailure; what had started is then left for `stop`.
         """
+        if (self.data / UNFINISHED_RESTORE).exists():
+            raise StartFailure(f"A restore of {self.data} wasn't finished; run `peercafe restore` once more.")
         self.postgres = {
             name: Postgres(
                 name, home=self.data, register=self.register, password=self.secrets.superuser[name]
@@ -137,11 +148,11 @@ class Supervisor:
         """The service's own database."""
         return Dsn(service, self.secrets.database[service], self.postgres[service].port, service)
 
-    def addresses(self, gateway: str) -> Addresses:
+    def addresses(self, *, gateway: str = "", operators: str = "") -> Addresses:
         """Where everything is, once started."""
         redis, kafka = self.running()
         postgres = {name: self.dsn(name).plain for name in SERVICES}
-        return Addresses(self.data, postgres, redis.url(), kafka.bootstrap, gateway)
+        return Addresses(self.data, postgres, redis.url(), kafka.bootstrap, gateway, operators)
 
     async def watch(self) -> None:
         """Start again, on its old port, whatever engine ended by itself; until cancelled."""

@@ -28,7 +28,8 @@ _WEB_DOCS = "/api/docs"
 _log = structlog.get_logger()
 
 
-_HEALTH = re.compile(r"^/api/[^/]+/health(?:/|$)")  # for operators, who ask the service itself
+# For operators, who ask the services and web themselves.
+_FOR_OPERATORS = re.compile(r"^(?:/api/[^/]+)?/(?:health|metrics)(?:/|$)")
 
 
 class Gateway:
@@ -90,11 +91,13 @@ class Gateway:
             "client": None,
             "state": {},
         }
+        if _FOR_OPERATORS.match(path):
+            return problem_response(404, "not-found", "There is nothing here."), passed
         match = _API.match(path)
         if match is None or path == _WEB_DOCS or path.startswith(_WEB_DOCS + "/"):
             return self.web or self._fallback, passed
         name = match[1]
-        if name not in self.services or _HEALTH.match(path):
+        if name not in self.services:
             return problem_response(404, "not-found", "There is nothing here."), passed
         passed["root_path"] = f"/api/{name}"
         return self.services[name] or _not_now(), passed

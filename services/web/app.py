@@ -1,7 +1,7 @@
 """The composition root: settings in, an ASGI application out."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -41,8 +41,11 @@ from services.web.services import Gateway
 from services.web.session import SessionCookie
 from services.web.settings import Settings
 from services.web.visits import Site, Visit
+from shared.due import in_background, run_every
 from shared.region import load_region
 from shared.telemetry.logging import describe
+from shared.telemetry.metrics import CONTENT_TYPE, Metrics
+from shared.telemetry.requests import CountRequests
 
 MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
 PLACES = (
@@ -73,12 +76,17 @@ def create_app(settings: Settings) -> Starlette:
         cookie=SessionCookie(settings.secret.get_secret_value(), over_https=settings.over_https),
     )
 
+    metrics = Metrics()
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        try:
+        async with AsyncExitStack() as ends:
+            ends.push_async_callback(site.gateway.close)
+            in_background(ends, run_every(settings.metrics_seconds, metrics.look, name="metrics"))
             yield
-        finally:
-            await site.gateway.close()
+
+    async def tell(_request: Request) -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     routes: list[Route | Mount] = [route for place in PLACES for route in place.routes]
     routes += [
@@ -86,11 +94,15 @@ def create_app(settings: Settings) -> Starlette:
         Route("/favicon.ico", _icon),
         Route("/health/live", _healthy),
         Route("/health/ready", _healthy),
+        Route("/metrics", tell),
     ]
     handlers: Mapping[Any, Any] = {HTTPException: _on_http, Exception: _on_bug}
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityHeaders, over_https=settings.over_https)],
+        middleware=[
+            Middleware(CountRequests, requests=metrics.requests),
+            Middleware(SecurityHeaders, over_https=settings.over_https),
+        ],
         exception_handlers=handlers,
         lifespan=lifespan,
         max_body_size=MAX_FORM,

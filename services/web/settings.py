@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     client_id: str = "web"
     client_key: SecretStr  # a private Ed25519 JWK as JSON, whose public half identity knows as `client_id`'s
     request_timeout: float = 10.0  # seconds for one call of a service
+    metrics_seconds: float = 10.0  # between two looks at what /metrics tells
     tokens_kept: int = 20_000  # audience tokens held in memory at most
 
     @property

@@ -75,9 +75,14 @@ async def test_each_path_goes_to_its_service_and_the_rest_to_web(client: httpx.A
     assert unknown.headers["content-type"] == "application/problem+json"
 
 
-async def test_how_a_service_is_doing_is_not_for_everybody(client: httpx.AsyncClient) -> None:
-    for path in ("/api/forum/health/ready", "/api/forum/health/live", "/api/forum/health"):
-        assert (await client.get(path)).status_code == 404
+async def test_how_a_service_is_doing_is_not_for_everybody(
+    client: httpx.AsyncClient, seen: list[Scope]
+) -> None:
+    for place in ("", "/api/forum", "/api/identity", "/api/web", "/api/nothing"):
+        for path in ("/health/ready", "/health/live", "/health", "/metrics", "/metrics/", "/%6Detrics"):
+            assert (await client.get(place + path)).status_code == 404
+    assert seen == []
+    assert (await client.get("/metricsandmore")).status_code == 200
 
 
 async def test_a_service_that_has_not_started_is_not_there_now(client: httpx.AsyncClient) -> None:
