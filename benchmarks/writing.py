@@ -13,9 +13,9 @@ from benchmarks.lines import Line, Result, interleaved
 from services.forum.ids import Home
 from services.forum.use_cases.replies import WriteReply, write_reply
 from services.forum.use_cases.writers import Writers
-from shared import clock
 from shared.api import idempotency
 from shared.database.engine import make_engine, make_sessions
+from shared.database.statements import Statements
 from shared.hlc import HybridLogicalClock
 from tests.engines import Engines
 
@@ -91,7 +91,7 @@ def _tail(rounds: list[list[float]]) -> Result:
 
 async def _database_alone(alone: ForumAlone, raw: Callable[[], Awaitable[float]]) -> Result:
     engine = make_engine(alone.dsn.replace("postgresql://", "postgresql+asyncpg://"), pool=load.CONNECTIONS)
-    sessions = make_sessions(engine)
+    database, sessions = Statements(engine), make_sessions(engine)
     home, writers = Home("north", HybridLogicalClock()), Writers()
 
     async def write(number: int) -> None:
@@ -100,9 +100,8 @@ async def _database_alone(alone: ForumAlone, raw: Callable[[], Awaitable[float]]
             SECRET.encode(), alone.alias, "benchmark", uuid4().hex, body.encode()
         )
         thread = alone.threads[number % len(alone.threads)]
-        command = WriteReply(alone.alias, "member", None, thread, body, clock.now(), key_hash, body_hash)  # type: ignore[arg-type]
-        async with sessions() as session, session.begin():
-            await write_reply(session, home, writers, command)
+        command = WriteReply(alone.alias, "member", None, thread, body, key_hash, body_hash)  # type: ignore[arg-type]
+        await write_reply(database, sessions, home, writers, command)
 
     async def ours() -> float:
         rate = await spread(WRITES, write)

@@ -18,6 +18,7 @@ from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.database.engine import make_engine, make_sessions
+from shared.database.statements import Statements
 from shared.due import in_background, run_every
 from shared.hlc import HybridLogicalClock
 from shared.outbox.relay import Relay
@@ -63,7 +64,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             yield
 
     app = FastAPI(title="Peercafe forum", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.service = Service(settings, home, writers, secret)
+    app.state.service = Service(settings, Statements(engine), sessions, home, writers, secret, relay.wake)
     app.state.relay = relay
     problems.install(app)
     transactions.install(app, sessions)

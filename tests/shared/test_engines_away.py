@@ -7,10 +7,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from services.forum.queries.fetch import fetch
 from shared.api import problems, transactions
 from shared.api.transactions import Session
 from shared.database.engine import make_engine, make_sessions
+from shared.database.statements import driver_of
 from tests.engines import Engines
 
 
@@ -28,20 +28,20 @@ async def client(engines: Engines) -> AsyncIterator[httpx.AsyncClient]:
 
     @app.get("/on-the-driver/{sqlstate}")
     async def on_the_driver(sqlstate: str, session: Session) -> None:
-        await fetch(session, failing(sqlstate))
+        await (await driver_of(session)).fetch(failing(sqlstate))
 
     @app.get("/cut-off")
     async def cut_off(session: Session) -> None:
-        await fetch(session, "SELECT pg_terminate_backend(pg_backend_pid())")
+        await (await driver_of(session)).fetch("SELECT pg_terminate_backend(pg_backend_pid())")
 
     @app.get("/too-slow")
     async def too_slow(session: Session) -> None:
         await session.execute(text("SET LOCAL transaction_timeout = '50ms'"))
-        await fetch(session, "SELECT pg_sleep(5)")
+        await (await driver_of(session)).fetch("SELECT pg_sleep(5)")
 
     @app.get("/wrong-argument")
     async def wrong_argument(session: Session) -> None:
-        await fetch(session, "SELECT $1::int", "not a number")
+        await (await driver_of(session)).fetch("SELECT $1::int", "not a number")
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:

@@ -4,36 +4,35 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.forum.http.service import Reader, answer
+from services.forum.http.service import Here, Reader, answer
 from services.forum.queries import news
 from services.forum.queries import own as queries
 from services.forum.queries import search as searching
 from services.forum.schemas import Found, News
 from shared.api.pages import After, Limit
-from shared.api.transactions import Session
 
 router = APIRouter(tags=["for you"])
 
 
 @router.get("/for-you", response_model=News)
-async def for_you(session: Session, caller: Reader) -> Response:
+async def for_you(here: Here, caller: Reader) -> Response:
     """Replies not yet opened in threads one watches, and what moderation did to one's own."""
-    return answer(await news.for_you(session, caller.alias))
+    return answer(await news.for_you(here.database, caller.alias))
 
 
 @router.get("/search", response_model=Found)
 async def search(
-    session: Session,
+    here: Here,
     caller: Reader,
     q: Annotated[str, Query(min_length=2, max_length=200, description="Words, in English or Norwegian.")],
     after: After = None,
     limit: Limit = 20,
 ) -> Response:
     """Threads and posts with these words, the newest first."""
-    return answer(await searching.search(session, caller.alias, q, after=after, limit=limit))
+    return answer(await searching.search(here.database, caller.alias, q, after=after, limit=limit))
 
 
 @router.get("/export")
-async def export(session: Session, caller: Reader) -> Response:
+async def export(here: Here, caller: Reader) -> Response:
     """Everything this forum keeps of the caller."""
-    return answer(await queries.export(session, caller.alias))
+    return answer(await queries.export(here.database, caller.alias))

@@ -9,11 +9,11 @@ from services.forum.queries.posts import one_post, shown_author, shown_reactions
 from services.forum.schemas import HideMade, NewHide, NewPost, PostShown
 from services.forum.use_cases import moderation, posts, reactions, replies
 from services.forum.use_cases.replies import WriteReply
-from shared import clock
 from shared.api import idempotency
 from shared.api.idempotency import IdempotencyKey
 from shared.api.transactions import Session
 from shared.contracts.payloads.forum import ReactionKind
+from shared.database.statements import driver_of
 from shared.hlc import time_of
 
 router = APIRouter(tags=["posts"])
@@ -21,18 +21,17 @@ router = APIRouter(tags=["posts"])
 
 @router.post("/threads/{thread_id}/posts", status_code=201, response_model=PostShown)
 async def write_reply(
-    thread_id: UUID, body: NewPost, here: Here, session: Session, caller: Writer, key: IdempotencyKey
+    thread_id: UUID, body: NewPost, here: Here, caller: Writer, key: IdempotencyKey
 ) -> Response:
     """Reply in a thread. From then on the writer watches it."""
     route = f"posts/{thread_id}"
     key_hash, body_hash = idempotency.hashes(here.secret, caller.alias, route, key, body)
-    command = WriteReply(
-        caller.alias, caller.role, caller.name, thread_id, body.body, clock.now(), key_hash, body_hash
-    )
-    written = await replies.write_reply(session, here.home, here.writers, command)
+    command = WriteReply(caller.alias, caller.role, caller.name, thread_id, body.body, key_hash, body_hash)
+    written = await replies.write_reply(here.database, here.sessions, here.home, here.writers, command)
+    here.wake_relay()
     if written.author is None:  # a repeat
         consultant = caller.role == "consultant"
-        return answer(await one_post(session, caller.alias, written.id, consultant=consultant), 201)
+        return answer(await one_post(here.database, caller.alias, written.id, consultant=consultant), 201)
     return answer(
         {
             "id": written.id,
@@ -55,9 +54,11 @@ async def write_reply(
 
 
 @router.get("/posts/{post_id}", response_model=PostShown)
-async def show_post(post_id: UUID, session: Session, caller: Reader) -> Response:
+async def show_post(post_id: UUID, here: Here, caller: Reader) -> Response:
     """One post; for its writer with its source, to edit."""
-    return answer(await one_post(session, caller.alias, post_id, consultant=caller.role == "consultant"))
+    return answer(
+        await one_post(here.database, caller.alias, post_id, consultant=caller.role == "consultant")
+    )
 
 
 @router.put("/posts/{post_id}", response_model=PostShown)
@@ -65,7 +66,11 @@ async def edit_post(post_id: UUID, body: NewPost, here: Here, session: Session, 
     """Replace one's own text for good: no earlier version is kept."""
     await posts.edit_post(session, here.home, caller.alias, post_id, body.body)
     await session.flush()
-    return answer(await one_post(session, caller.alias, post_id, consultant=caller.role == "consultant"))
+    return answer(
+        await one_post(
+            await driver_of(session), caller.alias, post_id, consultant=caller.role == "consultant"
+        )
+    )
 
 
 @router.delete("/posts/{post_id}", status_code=204)

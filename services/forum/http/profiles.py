@@ -10,17 +10,18 @@ from services.forum.queries import own
 from services.forum.schemas import NameChosen, NameLooked, NameMaybeChosen, ProfileShown
 from services.forum.use_cases import profiles
 from shared.api.transactions import Session
+from shared.database.statements import driver_of
 
 router = APIRouter(tags=["forum names"])
 
 
 @router.get("/profile", response_model=ProfileShown)
-async def show_own_profile(session: Session, caller: Reader) -> Response:
+async def show_own_profile(here: Here, caller: Reader) -> Response:
     """The caller's forum name and mark."""
-    profile_id = await own.own_profile(session, caller.alias)
+    profile_id = await own.own_profile(here.database, caller.alias)
     if profile_id is None:
         raise NoProfileYet()
-    return answer(await own.profile(session, profile_id))
+    return answer(await own.profile(here.database, profile_id))
 
 
 @router.post("/profile", status_code=201, response_model=ProfileShown)
@@ -34,25 +35,25 @@ async def take_name(body: NameMaybeChosen, here: Here, session: Session, caller:
         raise ProfileNeeded()
     else:
         profile = await profiles.present(session, here.home, caller.alias, body.name)
-    return answer(await own.profile(session, profile.id), 201)
+    return answer(await own.profile(await driver_of(session), profile.id), 201)
 
 
 @router.put("/profile", response_model=ProfileShown)
 async def change_name(body: NameChosen, here: Here, session: Session, caller: Namer) -> Response:
     """Change one's forum name. The one before stays reserved, so that nobody is taken for its owner."""
     profile = await profiles.rename(session, here.home, caller.alias, body.name)
-    return answer(await own.profile(session, profile.id))
+    return answer(await own.profile(await driver_of(session), profile.id))
 
 
 @router.post("/names/check", response_model=NameLooked)
 async def check_name(body: NameChosen, session: Session, caller: Reader) -> Response:
     """Whether a forum name could be taken now. In the body, so that names stand in no URL."""
-    mine = await own.own_profile(session, caller.alias)
+    mine = await own.own_profile(await driver_of(session), caller.alias)
     return answer({"free": await profiles.is_free(session, body.name, mine)})
 
 
 @router.get("/profiles/{profile_id}", response_model=ProfileShown)
-async def show_profile(profile_id: UUID, session: Session, caller: Reader) -> Response:
+async def show_profile(profile_id: UUID, here: Here, caller: Reader) -> Response:
     """Somebody's forum name and mark; no date of joining, no list of what they wrote."""
-    await own.own_profile(session, caller.alias)
-    return answer(await own.profile(session, profile_id))
+    await own.own_profile(here.database, caller.alias)
+    return answer(await own.profile(here.database, profile_id))

@@ -1,16 +1,19 @@
 """What routes know of the service they belong to, and who calls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum.ids import Home
-from services.forum.queries.fetch import to_json
+from services.forum.queries.answers import to_json
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
 from shared.api.callers import Caller
 from shared.api.limits import limited
+from shared.database.statements import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,12 @@ class Service:
     """What routes know of the service they belong to."""
 
     settings: Settings
+    database: Statements
+    sessions: async_sessionmaker[AsyncSession]
     home: Home
     writers: Writers
     secret: bytes  # keys keyed hashes
+    wake_relay: Callable[[], None]  # after what may have added to the outbox is committed
 
 
 def _service(request: Request) -> Service:

@@ -16,6 +16,7 @@ from shared.api import idempotency
 from shared.api.idempotency import IdempotencyKey
 from shared.api.pages import After, Limit
 from shared.api.transactions import Session
+from shared.database.statements import driver_of
 
 router = APIRouter(tags=["threads"])
 
@@ -24,7 +25,7 @@ Order = Annotated[Literal["latest", "oldest"], Query(description="Latest active 
 
 @router.get("/threads", response_model=ThreadList)
 async def list_threads(
-    session: Session,
+    here: Here,
     caller: Reader,
     after: After = None,
     limit: Limit = 20,
@@ -34,7 +35,7 @@ async def list_threads(
     """Threads, the latest active first. `unanswered`: only members' threads in which nobody else has written."""
     return answer(
         await queries.thread_list(
-            session,
+            here.database,
             caller.alias,
             consultant=caller.role == "consultant",
             after=after,
@@ -60,20 +61,22 @@ async def open_thread(
         await claim.made(session, made)
     consultant = caller.role == "consultant"
     return answer(
-        await queries.thread_page(session, caller.alias, made, consultant=consultant, after=None, limit=20),
+        await queries.thread_page(
+            await driver_of(session), caller.alias, made, consultant=consultant, after=None, limit=20
+        ),
         201,
     )
 
 
 @router.get("/threads/{thread_id}", response_model=ThreadRead)
 async def read_thread(
-    thread_id: UUID, session: Session, caller: Reader, after: After = None, limit: Limit = 20
+    thread_id: UUID, here: Here, caller: Reader, after: After = None, limit: Limit = 20
 ) -> Response:
     """A thread and a page of its posts. Reading writes nothing: PUT the read mark with what was shown."""
     consultant = caller.role == "consultant"
     return answer(
         await queries.thread_page(
-            session, caller.alias, thread_id, consultant=consultant, after=after, limit=limit
+            here.database, caller.alias, thread_id, consultant=consultant, after=after, limit=limit
         )
     )
 

@@ -4,11 +4,9 @@
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from services.forum.queries.fetch import fetch
 from services.forum.queries.fragments import READER, hidden, unread
 from shared.api.callers import AccountClosed
+from shared.database.statements import Fetches
 
 MOST = 100
 
@@ -41,12 +39,12 @@ ORDER BY n.told_at DESC LIMIT {MOST}
 """
 
 
-async def for_you(session: AsyncSession, alias: UUID) -> dict[str, object]:
+async def for_you(database: Fetches, alias: UUID) -> dict[str, object]:
     """In words, never in numbers: an item stands until its thread is opened. Raises AccountClosed."""
-    moderation = await fetch(session, MODERATION, alias)
+    moderation = await database.fetch(MODERATION, alias)
     if moderation[0]["refused"]:
         raise AccountClosed()
-    replies = await fetch(session, REPLIES, alias)
+    replies = await database.fetch(REPLIES, alias)
     items: list[dict[str, object]] = [
         {
             "kind": row["kind"],

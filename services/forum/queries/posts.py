@@ -5,12 +5,10 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.forum.errors import PostNotFound
 from services.forum.policy import REACTIONS
-from services.forum.queries.fetch import fetch
 from services.forum.queries.fragments import READER, hide_of, look_alike
+from shared.database.statements import Fetches
 from shared.hlc import time_of
 
 _sees = "(reader.consultant OR p.author_id IS NOT DISTINCT FROM reader.profile_id)"
@@ -42,9 +40,9 @@ WHERE p.id = $2
 """
 
 
-async def one_post(session: AsyncSession, alias: UUID, post_id: UUID, *, consultant: bool) -> dict[str, Any]:
+async def one_post(database: Fetches, alias: UUID, post_id: UUID, *, consultant: bool) -> dict[str, Any]:
     """One post, for the person who has just changed something about it. Raises PostNotFound."""
-    rows = await fetch(session, ONE, alias, post_id, consultant)
+    rows = await database.fetch(ONE, alias, post_id, consultant)
     if not rows:
         raise PostNotFound()
     return shown_post(rows[0])

@@ -4,12 +4,11 @@
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from services.forum.queries.fetch import fetch, page
+from services.forum.queries.answers import page
 from services.forum.queries.fragments import READER, hidden
 from services.forum.queries.own import own_profile
 from shared.api.callers import AccountClosed
+from shared.database.statements import Fetches
 from shared.hlc import time_of
 
 EXCERPT = 240  # characters
@@ -44,17 +43,17 @@ NEWEST = UUID(int=2**128 - 1)
 
 
 async def search(
-    session: AsyncSession, alias: UUID, words: str, *, after: UUID | None, limit: int
+    database: Fetches, alias: UUID, words: str, *, after: UUID | None, limit: int
 ) -> dict[str, object]:
     """A page of what has all the words (`-word` and "a phrase" work too). Nothing removed or hidden is found.
 
     Raises AccountClosed.
     """
-    rows = await fetch(session, SEARCH, alias, words, after or NEWEST, limit + 1)
+    rows = await database.fetch(SEARCH, alias, words, after or NEWEST, limit + 1)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
     if not rows:
-        await own_profile(session, alias)  # refuses
+        await own_profile(database, alias)  # refuses
     return page(
         [
             {

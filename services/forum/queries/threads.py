@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import ThreadNotFound
-from services.forum.queries.fetch import fetch, page
+from services.forum.queries.answers import page
 from services.forum.queries.fragments import READER, hide_of, look_alike, unread
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import POST_COLUMNS, POST_JOINS, shown_author, shown_post
 from shared.api.callers import AccountClosed
+from shared.database.statements import Fetches
 from shared.hlc import time_of
 
 # First the page's rows by an index, then what belongs to each: otherwise the planner may join a whole thread to its
@@ -109,7 +109,7 @@ ORDER BY post.written, post.id
 
 
 async def thread_list(
-    session: AsyncSession,
+    database: Fetches,
     alias: UUID,
     *,
     consultant: bool,
@@ -120,11 +120,11 @@ async def thread_list(
 ) -> dict[str, object]:
     """A page of threads, the latest active or the oldest first. Raises AccountClosed."""
     sql = LISTS[oldest_first, unanswered]
-    rows = await fetch(session, sql, alias, consultant, after, limit + 1)
+    rows = await database.fetch(sql, alias, consultant, after, limit + 1)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
     if not rows:
-        await own_profile(session, alias)  # refuses
+        await own_profile(database, alias)  # refuses
     threads = []
     for row in rows:
         thread = shown_thread(dict(row), sees_hidden=consultant or row["mine"])
@@ -134,10 +134,10 @@ async def thread_list(
 
 
 async def thread_page(
-    session: AsyncSession, alias: UUID, thread_id: UUID, *, consultant: bool, after: UUID | None, limit: int
+    database: Fetches, alias: UUID, thread_id: UUID, *, consultant: bool, after: UUID | None, limit: int
 ) -> dict[str, object]:
     """A thread and a page of its posts in their writers' order. Raises ThreadNotFound, AccountClosed."""
-    rows = await fetch(session, PAGE, alias, thread_id, consultant, after, limit + 1)
+    rows = await database.fetch(PAGE, alias, thread_id, consultant, after, limit + 1)
     if not rows:
         raise ThreadNotFound()
     head: dict[str, Any] = orjson.loads(rows[0]["thread"])

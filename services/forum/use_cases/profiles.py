@@ -6,13 +6,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists
+from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists, ProfileNeeded
 from services.forum.ids import Home, Identity
 from services.forum.models import Profile
 from services.forum.names import fault_of, skeleton
 from services.forum.use_cases.writers import Writers, locked_member
 from shared import clock
 from shared.contracts.topics import PROFILES
+from shared.database.statements import driver_of
 from shared.outbox import add as outbox
 
 # The insert waits for whoever is taking the same name at this moment; only one of two gets it.
@@ -63,9 +64,13 @@ async def author_of(
 
     Raises AccountClosed, ProfileNeeded.
     """
-    if role == "consultant" and name and not writers.knows(alias):
-        await present_consultant(session, home, alias, name)
-    return await writers.identity(session, alias)
+    try:
+        return await writers.identity(await driver_of(session), alias)
+    except ProfileNeeded:
+        if role != "consultant" or not name:
+            raise
+    profile = await present_consultant(session, home, alias, name)
+    return Identity(profile.id, profile.nonce)  # not remembered by `writers`: this may still be rolled back
 
 
 async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import ProfileNeeded
 from services.forum.ids import Identity
 from services.forum.models import Member
+from services.forum.queries.own import own_profile
+from shared.database.statements import Fetches
 
-FIND = text(
-    "SELECT p.id, p.nonce FROM members m JOIN profiles p ON p.id = m.profile_id"
-    " WHERE m.alias = :alias AND NOT m.closed AND NOT m.erased"
-)
+FIND = """SELECT p.id, p.nonce FROM members m JOIN profiles p ON p.id = m.profile_id
+    WHERE m.alias = $1 AND NOT m.closed AND NOT m.erased"""
 REMEMBER = text("INSERT INTO members (alias, role) VALUES (:alias, :role) ON CONFLICT (alias) DO NOTHING")
 MAX_KNOWN = 10_000
 
@@ -26,23 +26,19 @@ class Writers:
     def __init__(self) -> None:
         self._known: dict[UUID, Identity] = {}
 
-    async def identity(self, session: AsyncSession, alias: UUID) -> Identity:
+    async def identity(self, database: Fetches, alias: UUID) -> Identity:
         """The profile that `alias` writes as. Raises AccountClosed, ProfileNeeded."""
         known = self._known.get(alias)
         if known is None:
-            row = (await session.execute(FIND, {"alias": alias})).one_or_none()
-            if row is None:
-                await open_member(session, alias)
+            rows = await database.fetch(FIND, alias)
+            if not rows:
+                await own_profile(database, alias)  # refuses
                 raise ProfileNeeded()
-            known = Identity(row.id, bytes(row.nonce))
+            known = Identity(rows[0]["id"], rows[0]["nonce"])
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[alias] = known
         return known
-
-    def knows(self, alias: UUID) -> bool:
-        """Whether this process has seen the alias write."""
-        return alias in self._known
 
     def forget(self, alias: UUID) -> None:
         """When the alias was closed or erased."""
