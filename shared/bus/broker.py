@@ -29,6 +29,7 @@ SESSION_TIMEOUT_MS = 45_000
 REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
 ABANDON_SECONDS = 0.5
+FENCE_TIMEOUT_MS = 60_000  # Kafka wants one, though no transaction is ever begun
 
 
 class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
@@ -97,7 +98,29 @@ class TopicConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
 
 class Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """aiokafka's producer, which can also be given up."""
+    """aiokafka's producer, which can also be given up, and can end whoever published before it.
+
+    `fence`: of all producers started with it only the newest is heard. Kafka gives each the same producer id and the
+    next epoch (that is what a transactional id is for), and refuses a batch of an older epoch in every partition that
+    has one of a newer. So what an older one has sent, and the network still holds, can't arrive after something newer.
+    Nothing is sent in transactions.
+    """
+
+    def __init__(self, *, fence: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._fence = fence
+
+    async def start(self) -> None:
+        """Connect, and end older producers of the same fence. Raises KafkaError."""
+        await self.client.bootstrap()
+        manager = self._txn_manager
+        if self._fence is not None:
+            manager.transactional_id, manager.transaction_timeout_ms = self._fence, FENCE_TIMEOUT_MS
+        try:
+            await self._sender._maybe_wait_for_pid()  # noqa: SLF001 - as its own start does first
+        finally:
+            manager.transactional_id = None  # from here on an idempotent producer like any other
+        await self._sender.start()
 
     async def abandon(self) -> None:
         """Close it within seconds, without letting it send what it still holds.
@@ -185,9 +208,10 @@ def subscriber_options(group: str, instance: str) -> dict[str, Any]:
     }
 
 
-def make_producer(kafka: KafkaSettings, client_id: str) -> Producer:
+def make_producer(kafka: KafkaSettings, client_id: str, *, fence: str | None = None) -> Producer:
     """An idempotent producer that waits for all replicas; to be started and stopped by the caller."""
     return Producer(
+        fence=fence,
         client_id=client_id,
         acks="all",
         enable_idempotence=True,

@@ -13,6 +13,8 @@ def is_away(error: BaseException) -> bool:
 
     Knows what SQLAlchemy raises and what asyncpg raises where a statement goes to the driver itself.
     """
+    if isinstance(error, asyncpg.InternalClientError):
+        return True  # a session that ended just before a statement
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # which is an argument that can't be encoded
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError | TimeoutError):

@@ -4,12 +4,13 @@ A Kafka segment rolls only when something is appended, so without them erased te
 stay on the disk of a quiet partition (FIELD-NOTES, Erasing from Kafka).
 """
 
+import math
 import time
 
 from shared.contracts.topics import CATALOGUE, Topic
 from shared.outbox.publisher import Publisher
 
-HOUR, DAY = 3600.0, 86_400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
 
 def interval_of(topic: Topic) -> float | None:
@@ -28,10 +29,17 @@ class KeepAlives:
             topic: 0.0 for topic in CATALOGUE if topic.publisher == service and interval_of(topic) is not None
         }
 
+    def are_due(self) -> bool:
+        """Whether any is."""
+        return min(self._due.values(), default=math.inf) <= time.monotonic()
+
     async def send_due(self) -> None:
-        """Publish those that are due. Raises what the publisher raises; the rest is due again."""
+        """Publish those that are due. Raises what the publisher raises; that one is due again in a minute."""
         now = time.monotonic()
         for topic, due in self._due.items():
             if due <= now:
-                self._due[topic] = now + (interval_of(topic) or DAY)
+                self._due[topic] = (
+                    now + MINUTE
+                )  # not at once: rows of other topics must not wait for it each time
                 await self._publisher.keep_alive(topic)
+                self._due[topic] = now + (interval_of(topic) or DAY)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared import clock, hlc
@@ -27,7 +27,11 @@ _partition_of = DefaultPartitioner()
 
 
 class Publisher:
-    """One service's producer, thrown away and made anew when a publish fails."""
+    """One service's producer, thrown away and made anew when a publish fails.
+
+    Each new one is the only one of its service that Kafka hears from then on, so it is made by `take_over` alone,
+    which tells the relay to look whether it still may.
+    """
 
     def __init__(self, service: str, kafka: KafkaSettings) -> None:
         self.source = f"peercafe/{service}"
@@ -36,17 +40,40 @@ class Publisher:
         self._producer: Producer | None = None
         self._logger = structlog.get_logger().bind(service=service)
 
+    async def take_over(self) -> bool:
+        """Have a producer; returns whether it is a new one. From then on Kafka hears no older one of this service.
+
+        The caller must see that it holds the relay's lock after this and before it publishes: else a process that
+        lost the lock could silence the one that has it and publish in its place. Where Kafka can't be reached there
+        is none.
+        """
+        if self._producer is not None:
+            return False
+        name = f"{self._service}-relay"
+        producer = make_producer(self._kafka, name, fence=name)
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await producer.start()
+        except (KafkaError, OSError) as error:
+            self._logger.error("Kafka can't be reached; rows wait", **describe(error))
+            await producer.abandon()
+            return False
+        except BaseException:
+            await producer.abandon()
+            raise
+        self._producer = producer
+        return True
+
     async def publish(self, rows: Sequence[Row], blocked: set[Partition]) -> list[int]:
         """Send rows, given in the order of `seq`, and return the numbers of those that Kafka acknowledged.
 
         From each partition that is a prefix of its rows, so of each key's rows as well. A partition that
         fails is added to `blocked`; rows of blocked partitions are left out. Whatever fails, it returns
-        within about twice PUBLISH_SECONDS, and what was given up isn't sent later.
+        within about PUBLISH_SECONDS for the topics and as many for the rows, and what was given up isn't
+        sent later, nor taken from the network once something newer is there.
         """
-        try:
-            producer = await self._started()
-        except (KafkaError, OSError) as error:
-            self._logger.error("Kafka can't be reached; rows wait", **describe(error))
+        producer = self._producer
+        if producer is None:
             blocked.update((row["topic"], -1) for row in rows)
             return []
         parts = await self._parts(producer, rows, blocked)
@@ -69,7 +96,9 @@ class Publisher:
 
         Raises KafkaError, OSError or TimeoutError.
         """
-        producer = await self._started()
+        if self._producer is None:
+            raise KafkaConnectionError("there is no producer")
+        producer = self._producer
         async with asyncio.timeout(PUBLISH_SECONDS):
             partitions = await producer.partitions_for(topic.name)
             at = clock.now()
@@ -89,18 +118,6 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.abandon()
-
-    async def _started(self) -> Producer:
-        if self._producer is None:
-            producer = make_producer(self._kafka, f"{self._service}-relay")
-            try:
-                async with asyncio.timeout(PUBLISH_SECONDS):
-                    await producer.start()
-            except BaseException:
-                await producer.abandon()
-                raise
-            self._producer = producer
-        return self._producer
 
     async def _parts(
         self, producer: Producer, rows: Iterable[Row], blocked: set[Partition]

@@ -38,6 +38,7 @@ SETTLE = """WITH sent AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) RETUR
     INSERT INTO outbox_sent (event_id, topic, key, type, occurred_at, payload, position, sent_on)
     SELECT event_id, topic, key, type, occurred_at, payload, seq, $2::date FROM sent
     WHERE topic <> ALL($3::text[])"""
+STILL_HELD = "SELECT 1"  # an answer on the connection says it: the lock lives as long as its session
 FORGET = "DELETE FROM outbox_sent WHERE sent_on < $1::date"
 
 
@@ -77,10 +78,14 @@ class Relay:
             while True:
                 try:
                     await self._hold_the_lock()
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                # Whatever it is: asyncpg says InternalClientError, kin to nothing, when a session ends just before a
+                # statement, and a relay that has ended would publish nothing more, unnoticed.
+                except Exception as error:  # noqa: BLE001 - it must go on
                     self._failures += 1
                     seconds = self._back_off()
-                    self._logger.error("the relay lost its database", seconds=seconds, **describe(error))
+                    self._logger.error(
+                        "the relay failed and begins again", seconds=seconds, **describe(error)
+                    )
                     await asyncio.sleep(seconds)
         finally:
             await self._wakes.close()
@@ -136,6 +141,7 @@ class Relay:
         published, blocked = 0, set[Partition]()
         rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH)
         while rows:
+            await self._take_over(connection)
             sending = asyncio.create_task(self._publisher.publish(rows, blocked))
             try:
                 following = await connection.fetch(READ, rows[-1]["seq"], BATCH) if len(rows) == BATCH else []
@@ -151,11 +157,21 @@ class Relay:
             rows = following
         return Swept(published, frozenset(blocked))
 
+    async def _take_over(self, connection: Any) -> None:
+        """Have the one producer that Kafka hears, and the lock still. Raises what asyncpg does when it is lost.
+
+        In this order: whoever gets the lock after we have seen ours makes a newer producer than this one.
+        """
+        if await self._publisher.take_over():
+            await connection.fetchval(STILL_HELD)
+
     async def _keep_house(self, connection: Any) -> None:
-        try:
-            await self._keep_alives.send_due()
-        except (KafkaError, OSError) as error:
-            self._logger.error("a keep-alive couldn't be published", **describe(error))
+        if self._keep_alives.are_due():
+            await self._take_over(connection)
+            try:
+                await self._keep_alives.send_due()
+            except (KafkaError, OSError) as error:
+                self._logger.error("a keep-alive couldn't be published", **describe(error))
         today = clock.today()
         if self._forgot_on != today:
             # "24 hours" is until the end of the next day: a row keeps a date, no time.

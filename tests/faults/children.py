@@ -2,6 +2,8 @@
 
 import asyncio
 import multiprocessing
+import os
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -9,6 +11,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import uvloop
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.produce import ProduceRequest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.bus.broker import make_broker
@@ -54,6 +58,29 @@ async def write_and_relay(
     relay = relaying.Relay("forum", settings)
     relay._publisher = Stopping("forum", settings.kafka)
     await relay.run()
+
+
+async def relay_and_stop(settings: ServiceSettings, _topic: Topic, tell: Connection) -> None:
+    """Publish as a service does, but stand still, as on a paused machine, just before the first bytes go out.
+
+    Tells its process id before, "answered" when Kafka has answered to those bytes.
+    """
+    send = AIOKafkaConnection.send
+    stopped = False
+
+    def stop_and_send(self: Any, request: Any, expect_response: bool = True) -> Any:
+        nonlocal stopped
+        if stopped or not isinstance(request, ProduceRequest):
+            return send(self, request, expect_response)
+        stopped = True
+        tell.send(os.getpid())
+        os.kill(os.getpid(), signal.SIGSTOP)
+        answer = asyncio.ensure_future(send(self, request, expect_response))
+        answer.add_done_callback(lambda _: tell.send("answered"))
+        return asyncio.shield(answer)
+
+    AIOKafkaConnection.send = stop_and_send
+    await relaying.Relay("forum", settings).run()
 
 
 async def receive(settings: ServiceSettings, topic: Topic, tell: Connection, group: str) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from deploy.kafka.topics import apply as make_topics
@@ -16,7 +17,7 @@ from shared.contracts.topics import Topic
 from shared.database.engine import make_engine, make_sessions
 from shared.outbox import add as adding
 from shared.outbox.publisher import Partition, Publisher
-from shared.outbox.relay import Relay
+from shared.outbox.relay import Relay, Swept
 from tests.bus.conftest import Service, eventually
 from tests.bus.test_relay import relaying
 from tests.faults.children import thread
@@ -164,6 +165,27 @@ async def test_after_half_an_answer_only_the_acknowledged_prefix_is_settled(serv
         await eventually(partial(service.has, EMPTY))
     [versions] = (await arrived(service)).values()
     assert versions == [*range(10), *range(5, 10)]
+
+
+class Interrupted(Relay):
+    """Its session ends just before a statement, which asyncpg answers with an error of a kind of its own."""
+
+    interrupted = False
+
+    async def sweep(self, connection: Any) -> Swept:
+        if not self.interrupted:
+            self.interrupted = True
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 12; another operation (2) is in progress"
+            )
+        return await super().sweep(connection)
+
+
+async def test_a_relay_goes_on_whatever_the_error(service: Service) -> None:
+    await write(service, 0)
+    async with relaying(Interrupted("forum", service.settings)):
+        await eventually(partial(service.has, EMPTY))
+    assert await arrived(service) == {str(UUID(int=0)): [0]}
 
 
 async def test_fifty_writers_whose_commits_come_out_of_order_miss_no_row(service: Service) -> None:

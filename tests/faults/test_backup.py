@@ -1,0 +1,290 @@
+"""Databases lost and restored, Kafka lost: both agree again, nothing acknowledged is gone, who was erased stays erased."""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from shared import clock
+from shared.bus.reader import reading
+from shared.contracts import topics
+from shared.settings import KafkaSettings
+from tests.journeys.test_the_whole_way import a_cafe
+from tests.people import PASSPHRASE, People, Person, a_name, eventually
+from tests.region.running import ROOT, ARegion, RunningRegion
+
+# What each own state topic says, as the database has it.
+STATES = {
+    "forum": {
+        topic.name: f"SELECT id::text, version, erased FROM {table}"
+        for topic, table in (
+            (topics.PROFILES, "profiles"),
+            (topics.THREADS, "threads"),
+            (topics.POSTS, "posts"),
+            (topics.REACTIONS, "reactions"),
+            (topics.MODERATION, "moderation"),
+            (topics.ERASURES, "erasures"),
+        )
+    },
+    "events": {
+        topics.COMMUNITIES.name: "SELECT id::text, version, false FROM communities",
+        topics.GATHERINGS.name: "SELECT id::text, version, false FROM gatherings",
+    },
+    "analytics": {
+        topics.STUDIES.name: "SELECT id::text, version, false FROM studies WHERE version IS NOT NULL"
+    },
+    "identity": {
+        topic.name: f"SELECT id::text, version, NULL FROM last_words WHERE topic = '{topic.name}'"
+        for topic in (*topics.IDENTITY_AUDIENCES.values(), *topics.STUDY_ALIASES.values())
+    },
+}
+# Where an alias of somebody who has left may still stand: to be refused, nothing else.
+TOMBSTONES = {"forum": {"members"}, "events": {"guests"}, "notifications": {"departed"}}
+FACTS = "SELECT count(*) FROM outbox"
+
+
+@dataclass
+class Written:
+    """People and what they have written; `restored` is False for what the backup doesn't have."""
+
+    operator: Person
+    kari: Person
+    anna: Person
+    bo: Person
+    gone: Person
+    aliases: dict[str, str]  # of `gone`
+    community: str
+    thread: str
+    cafe: str
+    study: str
+
+
+def peercafe(region: RunningRegion, *words: str, status: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", *words, "--data", str(region.data)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return (done.stdout + done.stderr).strip()
+
+
+@asynccontextmanager
+async def database(region: RunningRegion, service: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(region.engines["postgres"][service])
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def all_is_sent(region: RunningRegion) -> None:
+    """Nothing waits in any outbox."""
+
+    async def waiting() -> int:
+        total = 0
+        for service in region.engines["postgres"]:
+            async with database(region, service) as connection:
+                total += await connection.fetchval(FACTS)
+        return total
+
+    await eventually(waiting, lambda count: count == 0)
+
+
+async def last_words(region: RunningRegion, topic: str) -> dict[str, tuple[int, bool, int]]:
+    """By key: the last record's version, whether it is erased, and the highest version of all."""
+    found: dict[str, tuple[int, bool, int]] = {}
+    async with reading(KafkaSettings(bootstrap_servers=region.engines["kafka"])) as reader:
+        async for record in reader.records(topic):
+            said = json.loads(record.value)
+            if "version" in said:  # else a keep-alive
+                highest = max(said["version"], found.get(said["id"], (0, False, 0))[2])
+                found[said["id"]] = said["version"], said["erased"], highest
+    return found
+
+
+async def agree(region: RunningRegion) -> int:
+    """Compare every row with the last record about it, both ways; returns how many there are."""
+    await all_is_sent(region)
+    compared = 0
+    for service, queries in STATES.items():
+        async with database(region, service) as connection:
+            for topic, query in queries.items():
+                rows = {row[0]: (row[1], row[2]) for row in await connection.fetch(query)}
+                said = await last_words(region, topic)
+                for key, (version, erased, highest) in said.items():
+                    assert version == highest, f"{topic}: compaction would keep an older state of {key}"
+                    if key in rows:
+                        assert rows[key] in ((version, erased), (version, None)), (
+                            f"{topic}: {key} is {rows[key]} here"
+                        )
+                    else:
+                        assert erased, f"{topic} knows {key}, {service} doesn't"
+                assert rows.keys() <= said.keys(), f"{topic} lacks what {service} has"
+                compared += len(said)
+    return compared
+
+
+async def found_in(region: RunningRegion, alias: str) -> dict[str, set[str]]:
+    """The tables of all services but identity in which an alias or id stands."""
+    found: dict[str, set[str]] = {}
+    for service in ("forum", "events", "notifications", "analytics"):
+        async with database(region, service) as connection:
+            names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            for (table,) in names:
+                if table in ("outbox", "outbox_sent"):
+                    continue
+                query = f"SELECT count(*) FROM {table} t WHERE position($1 in t::text) > 0"
+                if await connection.fetchval(query, alias):
+                    found.setdefault(service, set()).add(table)
+    return found
+
+
+def alias_in(token: str) -> str:
+    body = token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["sub"])
+
+
+async def lives(people: People) -> Written:
+    """A region with a thread, a café, a study, and somebody who is going to leave."""
+    operator = await people.operator()
+    community = await people.community(operator)
+    kari = await operator.invites("consultant", [community], name=a_name("Kari"))
+    anna, bo, gone = await asyncio.gather(
+        *(
+            operator.invites("member", [community], forum_name=a_name(n))
+            for n in ("Heather", "Juniper", "Fir")
+        )
+    )
+    analyst = await operator.invites("analyst")
+    ends_on = (clock.today() + timedelta(days=30)).isoformat()
+    study = await analyst.makes(
+        "analytics", "/studies", {"title": "Storms", "communities": [community], "ends_on": ends_on}
+    )
+    await operator.makes("analytics", f"/studies/{study['id']}/approval")
+    opening = {"title": "Quiet mornings", "wish": "listen", "body": "Before the backup."}
+    thread = (await anna.makes("forum", "/threads", opening))["id"]
+    await gone.makes("forum", f"/threads/{thread}/posts", {"body": "I was here before the backup."})
+    cafe = (await kari.makes("events", "/gatherings", a_cafe(community)))["ids"][0]
+    await gone.puts("events", f"/gatherings/{cafe}/answer", {"answer": "come"})
+    await gone.reads("notifications", "/waiting")
+    aliases = {name: alias_in(await gone.token(name)) for name in ("forum", "events", "notifications")}
+    await eventually(
+        lambda: analyst.reads("analytics", f"/studies/{study['id']}/research"),
+        lambda seen: seen["posts"] == 2 and seen["members"] == 3,
+        seconds=40,
+    )
+    return Written(operator, kari, anna, bo, gone, aliases, community, thread, cafe, study["id"])
+
+
+async def lives_on(region: RunningRegion, people: People, before: Written) -> str:
+    """What happens after the backup; returns the community made then."""
+    posts = f"/threads/{before.thread}/posts"
+    await before.bo.makes("forum", posts, {"body": "After the backup."})
+    await before.gone.makes("forum", posts, {"body": "I was here after it, too."})
+    opening = (await before.anna.reads("forum", f"/threads/{before.thread}"))["posts"][0]["id"]
+    await before.anna.puts("forum", f"/posts/{opening}", {"body": "Written anew after the backup."})
+    await before.kari.puts("events", f"/gatherings/{before.cafe}/head-count", {"members": 7})
+    lost = (await before.kari.makes("events", "/gatherings", a_cafe(before.community, place="Lost")))["ids"][
+        0
+    ]
+    community = await people.community(before.operator)
+    await before.gone.makes("identity", "/me/erasure", {"passphrase": PASSPHRASE})
+    # Each service would hear of it at its own time within seven days.
+    async with database(region, "identity") as connection:
+        await connection.execute("UPDATE endings_due SET due_at = now()")
+        await eventually(
+            lambda: connection.fetchval("SELECT count(*) FROM endings_due"), lambda count: count == 0
+        )
+    for service in TOMBSTONES:
+        await eventually(
+            lambda service=service: found_in(region, before.aliases[service]),  # type: ignore[misc]
+            lambda found, service=service: found == {service: TOMBSTONES[service]},  # type: ignore[misc]
+        )
+    assert lost
+    return community
+
+
+@pytest.mark.timeout(400)
+async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erased(
+    a_region: ARegion, tmp_path: Path
+) -> None:
+    region = a_region().start()
+    async with People(region) as people:
+        before = await lives(people)
+        backup = tmp_path / "backups" / "first"
+        peercafe(region, "backup", "--to", str(backup), "--keys", str(tmp_path / "elsewhere" / "north.keys"))
+        nothing_readable_lies_in(backup)
+        assert "already running" in peercafe(region, "restore", "--from", str(backup), status=1)
+        community = await lives_on(region, people, before)
+        await all_is_sent(region)
+
+    await asyncio.to_thread(region.kill_everything)
+    shutil.rmtree(region.data / "postgres")
+    peercafe(region, "restore", "--from", str(backup))
+    assert "--replace" in peercafe(region, "restore", "--from", str(backup), status=1)
+    await asyncio.to_thread(region.start)
+    async with People(region) as people:
+        assert await agree(region) > 20
+        anna = await people.sign_in(before.anna.sign_in_name)
+        page = await anna.reads("forum", f"/threads/{before.thread}")
+        bodies = [post["body"] for post in page["posts"]]
+        assert bodies == ["Written anew after the backup.", None, "After the backup.", None]
+        for service, alias in before.aliases.items():
+            assert await found_in(region, alias) == {service: TOMBSTONES[service]}
+        body = {"sign_in_name": before.gone.sign_in_name, "passphrase": PASSPHRASE, "client_id": "app"}
+        assert (await people.http.post("/api/identity/sessions", json=body)).status_code == 401
+        operator = await people.operator()
+        assert community in {one["id"] for one in (await operator.reads("events", "/communities"))["items"]}
+        kari = await people.sign_in(before.kari.sign_in_name)
+        assert (await kari.reads("events", f"/gatherings/{before.cafe}"))["head_count"] == 7
+        assert [cafe["id"] for cafe in (await kari.reads("events", "/gatherings"))["items"]] == [before.cafe]
+        await writes_on(region, anna, kari, before)
+
+    # The other way round: databases intact, Kafka lost with its disk.
+    assert await asyncio.to_thread(region.stop) == 0
+    shutil.rmtree(region.data / "kafka")
+    await asyncio.to_thread(region.start)
+    async with People(region) as people:
+        assert await agree(region) > 20
+        anna = await people.sign_in(before.anna.sign_in_name)
+        kari = await people.sign_in(before.kari.sign_in_name)
+        await writes_on(region, anna, kari, before)
+        assert await agree(region) > 20
+
+
+async def writes_on(region: RunningRegion, anna: Person, kari: Person, before: Written) -> None:
+    """No version is used twice: what is written now stands above all that was ever said, and is taken by all."""
+    said = {topic: await last_words(region, topic) for topic in (topics.POSTS.name, topics.GATHERINGS.name)}
+    opening = (await anna.reads("forum", f"/threads/{before.thread}"))["posts"][0]["id"]
+    await anna.puts("forum", f"/posts/{opening}", {"body": f"Written once more, {os.urandom(4).hex()}."})
+    members = (await kari.reads("events", f"/gatherings/{before.cafe}"))["head_count"] + 1
+    await kari.puts("events", f"/gatherings/{before.cafe}/head-count", {"members": members})
+    await all_is_sent(region)
+    for topic, key in ((topics.POSTS.name, opening), (topics.GATHERINGS.name, before.cafe)):
+        assert (await last_words(region, topic))[key][0] > said[topic][key][2]
+
+
+def nothing_readable_lies_in(backup: Path) -> None:
+    """The backup is its owner's, and opens with nothing that is in it."""
+    for path in backup.iterdir():
+        if path.suffix == ".dump":
+            assert path.stat().st_mode & 0o077 == 0
+            assert b"PGDMP" not in path.read_bytes()
+            assert b"backup" not in path.read_bytes()[64:]
+    assert {path.name for path in backup.iterdir()} >= {"manifest.json", "identity.dump", "forum.dump"}
