@@ -1,11 +1,12 @@
 """Acts of consenting members become engagement of their studies, by day, under study aliases."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
-from services.identity.switchboard import engagement, studies
+from services.identity.switchboard import engagement, enrolments, studies
 from shared.clock import SettableClock
 from shared.contracts.payloads.activity import CafeAttended, PostWritten, ThreadViewed
 from shared.contracts.topics import ACTIVITY, ENGAGEMENT
@@ -230,7 +231,64 @@ async def test_whoever_joins_or_consents_later_counts_from_then_on(board: Board,
     time.move(LONGEST)
     await board.release_acts()
     assert len(await engagement_of(board, study)) == 1
-    assert len(await board.published(ENGAGEMENT["membership"])) == 1
+
+
+async def members(board: Board) -> list[tuple[str, str]]:
+    """Kind and day of every membership that was told."""
+    told = await board.published(ENGAGEMENT["membership"])
+    assert len({row.key for row in told}) == len(told)
+    return [(row.payload["kind"], row.payload["day"]) for row in told]
+
+
+async def test_whoever_joins_later_is_told_of_with_all_others_of_the_month(
+    board: Board, time: SettableClock
+) -> None:
+    await board.study(uuid4())
+    for _ in range(3):
+        time.move(timedelta(days=7))
+        await board.joins()
+        await board.release_acts()
+    time.move(datetime(2026, 4, 1, 11, 59, tzinfo=UTC) - time.at)
+    await board.release_acts()
+    assert await members(board) == []
+    time.move(LONGEST)
+    await board.release_acts()
+    assert await members(board) == [("member", "2026-04-01")] * 3
+
+
+async def test_a_closing_tells_of_all_who_joined_before_it_and_nobody_else(
+    board: Board, time: SettableClock
+) -> None:
+    study = uuid4()
+    await board.study(study)
+    time.move(timedelta(days=7))
+    await board.joins()
+    time.move(LONGEST)
+    closed_at = time.at
+    time.move(timedelta(seconds=1))
+    await board.joins()  # before word of the closing came
+    await board.study(study, "closed", closed_at=closed_at)
+    time.move(LONGEST)
+    await board.release_acts()
+    assert await members(board) == [("member", "2026-03-09")]
+    assert await board.settle() == 1
+    time.move(timedelta(days=31))
+    await board.release_acts()
+    assert len(await members(board)) == 1
+
+
+async def test_withdrawing_and_consenting_again_within_a_month_counts_once(
+    board: Board, time: SettableClock
+) -> None:
+    await board.study(uuid4())
+    somebody = await board.joins()
+    for consents in (False, True):
+        async with board.sessions.begin() as session:
+            await session.execute(text("UPDATE participants SET research = :yes"), {"yes": consents})
+            await (enrolments.enrol if consents else studies.withdraw)(session, somebody)
+    time.move(timedelta(days=31))
+    assert await board.release_acts() == 2
+    assert await members(board) == [("member", "2026-04-01")]
 
 
 async def test_the_opening_enrols_everybody_who_consents(board: Board, time: SettableClock) -> None:

@@ -86,6 +86,8 @@ async def release(session: AsyncSession, board: Switchboard) -> int:
 async def _publish(session: AsyncSession, board: Switchboard, counted: list[tuple[Act, Enrolment]]) -> None:
     rows, numbers, changed = [], Counter[tuple[UUID, str]](), dict[tuple[UUID, UUID], Enrolment]()
     for act, enrolment in shuffled(counted):
+        if act.source == enrolments.MEMBERSHIP and act.source in enrolment.seen:
+            continue  # of an enrolment before this one, that was withdrawn while it waited
         day = _day_of(act, board)
         engagement = EngagementRecorded(study_id=enrolment.study_id, kind=act.kind, day=day)
         # The day of the act, not of the release: the two together would tell the acts of a day's last hour.
@@ -123,6 +125,8 @@ class _Period:
         since, until = max(self.study.opened_at, enrolment.since), self.study.closed_at
         if act.source not in enrolment.aliases:
             return False
+        if act.source == enrolments.MEMBERSHIP:  # told later than it was
+            return until is None or since <= until
         if isinstance(act.when, datetime):
             return since <= act.when and (until is None or act.when <= until)
         return self.board.day_of(since) <= act.when and (

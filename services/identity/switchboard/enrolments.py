@@ -2,12 +2,16 @@
 
 An enrolment lasts while research consent does. What it holds is sealed: nothing in the database joins a participant
 to a study alias, and no two study aliases to each other.
+
+Whoever is enrolled when a study opens is told to analytics at once, as one of many. Whoever joins or consents later is
+told with all others of that month, on the first day of the next or when the study closes: a day of their own would be
+the day on which a name appeared in the forum.
 """
 
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +24,7 @@ from services.identity.switchboard.releases import BATCH
 from shared import clock
 
 SEALED_AS = "study-enrolment"
+EVERYWHERE = timedelta(hours=12)  # after midnight UTC: a day that has begun in every zone
 MEMBERSHIP = "membership"
 
 # Opening a study must not miss who joins or consents at that moment, nor enrol who withdraws: whoever changes
@@ -64,6 +69,8 @@ RESEAL = text(
     "   CAST(:studies AS uuid[]), CAST(:sealed AS bytea[])) AS t (participant_id, study_id, sealed)"
     " WHERE e.participant_id = t.participant_id AND e.study_id = t.study_id"
 )
+# Only memberships are held for one study.
+TELL_NOW = text("UPDATE acts_held SET due_at = :now, day = :day WHERE study_id = :study AND due_at > :now")
 END = text(
     "DELETE FROM study_enrolments WHERE participant_id = :participant RETURNING participant_id, study_id, sealed"
 )
@@ -120,7 +127,9 @@ async def enrol(session: AsyncSession, participant_id: UUID) -> None:
     await session.flush()
     await session.execute(CONSENTS_CHANGE)
     rows = await session.execute(OPEN_TO, {"participant": participant_id})
-    await _add(session, [Enrolment.draw(row, clock.now()) for row in rows])
+    told_at = _next_month(clock.now())
+    enrolments = [Enrolment.draw(row, clock.now()) for row in rows]
+    await _add(session, enrolments, told_at=told_at, on=told_at.date())
 
 
 async def consents_stand_still(session: AsyncSession) -> None:
@@ -138,13 +147,22 @@ async def enrol_some(session: AsyncSession) -> int:
         return 0
     await consents_stand_still(session)
     rows = (await session.execute(NOT_YET_ENROLLED, {"batch": BATCH})).all()
-    await _add(session, [Enrolment.draw(row, row.opened_at) for row in rows])
+    await _add(session, [Enrolment.draw(row, row.opened_at) for row in rows], told_at=clock.now())
     if len(rows) < BATCH:
         await session.execute(ALL_ENROLLED, {"now": clock.now()})
     return len(rows)
 
 
-async def _add(session: AsyncSession, enrolments: Sequence[Enrolment]) -> None:
+async def tell_of_all_in(session: AsyncSession, study_id: UUID, closed_at: datetime) -> None:
+    """A study has closed: whoever waits to be told of with their month is told of now, with its last day."""
+    last_day = (closed_at - EVERYWHERE).date()
+    await session.execute(TELL_NOW, {"study": study_id, "day": last_day, "now": clock.now()})
+
+
+async def _add(
+    session: AsyncSession, enrolments: Sequence[Enrolment], *, told_at: datetime, on: date | None = None
+) -> None:
+    """`on`: the day that analytics is told; else that of the enrolment."""
     if not enrolments:
         return
     new = {
@@ -154,12 +172,18 @@ async def _add(session: AsyncSession, enrolments: Sequence[Enrolment]) -> None:
     await hold_all(
         session,
         [
-            Act(e.participant_id, MEMBERSHIP, "member", e.since, e.study_id)
+            Act(e.participant_id, MEMBERSHIP, "member", on or e.since, e.study_id)
             for e in enrolments
             if (e.participant_id, e.study_id) in new
         ],
-        due_at=clock.now(),
+        due_at=told_at,
     )
+
+
+def _next_month(at: datetime) -> datetime:
+    """When the month after that of `at` (aware) has begun everywhere."""
+    later = at.astimezone(UTC).replace(day=1) + timedelta(days=32)
+    return later.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + EVERYWHERE
 
 
 async def of_participants(

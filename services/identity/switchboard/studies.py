@@ -35,6 +35,8 @@ async def apply(session: AsyncSession, received: list[Received[StudyRecorded]]) 
             await session.execute(FORGET, {"study": row.id})
         elif row is not None:
             enrolling = enrolling or row.enrolling
+            if study.closed_at is not None:
+                await enrolments.tell_of_all_in(session, row.id, study.closed_at)
     if enrolling:
         await enrolments.enrol_some(session)
 
