@@ -71,14 +71,14 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
 
     Raises EnvelopeError, ValidationError or _Unreadable.
     """
-    envelope = read_headers(dict(record.headers))
-    type_ = envelope["ce_type"]
+    _, event_id, type_, _, time = read_headers(dict(record.headers))
     read_payload = source.readers.get(type_)
     if read_payload is None:
         if type_ == KEEP_ALIVE:
             return None
         raise _Unreadable("unknown-type")
-    if record.value is None:
+    body = record.value
+    if body is None:
         raise _Unreadable("no-body")
     if record.key is None:
         raise _Unreadable("no-key")
@@ -86,18 +86,8 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
         key = record.key.decode()
     except UnicodeDecodeError:
         raise _Unreadable("key") from None
-    return Received(
-        source.topic.name,
-        source.origin,
-        record.partition,
-        record.offset,
-        key,
-        envelope["ce_id"],
-        type_,
-        envelope["ce_time"],
-        read_payload(record.value),
-        record.value,
-    )
+    place = source.topic.name, source.origin, record.partition, record.offset
+    return Received(*place, key, event_id, type_, time, read_payload(body), body)
 
 
 class _Unreadable(ValueError):

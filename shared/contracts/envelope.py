@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from operator import itemgetter
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
 
 Headers = list[tuple[str, bytes]]
 
@@ -39,31 +39,28 @@ class Envelope:
     @staticmethod
     def read(headers: Mapping[str, bytes | None]) -> "Envelope":
         """The envelope of a record. Raises EnvelopeError when a header is missing or unreadable."""
-        found = read_headers(headers)
-        return Envelope(found["ce_id"], found["ce_type"], found["ce_source"], found["ce_time"])
+        _, event_id, type_, source, time = read_headers(headers)
+        return Envelope(event_id, type_, source, time)
 
 
-class EnvelopeHeaders(TypedDict):
-    """The headers by which a record is read."""
+# The headers by which a record is read, and their decoded values.
+NAMES = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
+Decoded: TypeAlias = tuple[Literal[b"1.0"], UUID, str, str, AwareDatetime]
 
-    ce_specversion: Literal[b"1.0"]
-    ce_id: UUID
-    ce_type: str
-    ce_source: str
-    ce_time: AwareDatetime
+_of = itemgetter(*NAMES)
+_decode = TypeAdapter(Decoded).validator.validate_python
 
 
-_decode = TypeAdapter(EnvelopeHeaders).validator.validate_python
-
-
-def read_headers(headers: Mapping[str, bytes | None]) -> EnvelopeHeaders:
+def read_headers(headers: Mapping[str, bytes | None]) -> Decoded:
     """The envelope's headers, decoded at once in pydantic's core: this runs for every record.
 
     Raises EnvelopeError when one is missing or unreadable.
     """
     try:
-        decoded: EnvelopeHeaders = _decode(headers)
+        decoded: Decoded = _decode(_of(headers))
+    except KeyError as missing:
+        raise EnvelopeError(f"header {missing.args[0]} is missing") from None
     except ValidationError as error:
-        name = error.errors(include_input=False, include_context=False)[0]["loc"][0]
-        raise EnvelopeError(f"header {name} is missing or unreadable") from None
+        place = error.errors(include_input=False, include_context=False)[0]["loc"][0]
+        raise EnvelopeError(f"header {NAMES[int(place)]} is unreadable") from None
     return decoded
