@@ -78,6 +78,43 @@ def migrate(service: Annotated[str | None, typer.Argument(help="One service; els
     serving.migrate(service)
 
 
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Option("--to", help="A new folder for the backup, or one to make it in.")],
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", help="Also copy the region's keys into this file, for a safe place."),
+    ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="The keys may lie beside the backup that they open.")
+    ] = False,
+    data: Data = DATA,
+) -> None:
+    """Back up all databases while the region runs. Sealed: it opens with the region's keys only, which aren't in it."""
+    from deploy.command import backup as backing_up
+
+    backing_up.run(data, to, keys, together=together)
+
+
+@app.command()
+def restore(
+    backup: Annotated[Path, typer.Option("--from", help="The folder that `backup` made.")],
+    keys: Annotated[
+        Path | None, typer.Option("--keys", help="The region's keys, for a data folder that has none.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="The databases that are there may go.")] = False,
+    data: Data = DATA,
+) -> None:
+    """Put a backup in place of a stopped region's databases.
+
+    At its next start the region reads Kafka back: what reached Kafka since the backup is there again, and who has
+    left since then leaves again.
+    """
+    from deploy.command import restore as restoring
+
+    restoring.run(data, backup, keys, replacing=replace)
+
+
 @topics.command("apply")
 def topics_apply(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()] = None) -> None:
     """Make Kafka's topics what the catalogue says."""

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.analytics import consumers, http
+from services.analytics import consumers, http, read_back
 from services.analytics.http import Service
 from services.analytics.settings import Settings
 from services.analytics.use_cases import publishing, studies
@@ -15,6 +15,7 @@ from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
+from shared.bus.read_back import read_back as reading_back
 from shared.database.engine import make_engine, make_sessions
 from shared.due import in_background, in_batches, run_every
 from shared.outbox.relay import Relay
@@ -59,6 +60,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            await reading_back(bus, read_back.compare)
             if settings.relay:
                 in_background(ends, relay.run())
             if settings.consumers:

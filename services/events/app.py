@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
+from functools import partial
 
 from fastapi import FastAPI
 
-from services.events import consumers, http
+from services.events import consumers, http, read_back
 from services.events.http.service import Service
 from services.events.settings import Settings
 from services.events.use_cases import called_names
@@ -17,6 +18,7 @@ from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
+from shared.bus.read_back import read_back as reading_back
 from shared.database.engine import make_engine, make_sessions
 from shared.due import in_background, run_every
 from shared.outbox.relay import Relay
@@ -54,6 +56,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            await reading_back(bus, partial(read_back.compare, home=settings.region))
             if settings.relay:
                 in_background(ends, relay.run())
             if settings.consumers:

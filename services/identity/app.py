@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.identity import consumers, http
+from services.identity import consumers, http, read_back
 from services.identity.authentication import Authentication
 from services.identity.clients import Clients
 from services.identity.database import sessions_with
@@ -72,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
             await renew_keys()
+            await read_back.begin(bus, board)
             if settings.relay:
                 in_background(ends, relay.run())
             in_background(ends, run_every(settings.renew_keys_every_seconds, renew_keys, name="signing keys"))

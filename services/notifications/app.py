@@ -5,13 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.notifications import consumers, http
+from services.notifications import consumers, http, read_back
 from services.notifications.settings import Settings
 from shared.api import callers, health, limits, metrics, problems, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
+from shared.bus.read_back import read_back as reading_back
 from shared.database.engine import make_engine, make_sessions
 from shared.due import in_background, run_every
 
@@ -32,6 +33,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            await reading_back(bus, read_back.compare)
             await bus.start()
             ends.push_async_callback(bus.stop)
             in_background(ends, run_every(settings.metrics_seconds, told.look, name="metrics"))

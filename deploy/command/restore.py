@@ -1,0 +1,23 @@
+"""`restore`: a backup in place of a stopped region's databases."""
+
+from pathlib import Path
+
+from deploy.command.options import fail
+from deploy.command.transfers import Transfers
+
+
+def run(data: Path, backup: Path, keys: Path | None, *, replacing: bool) -> None:
+    """Print of when the databases are now, and what the next start does."""
+    from deploy.embedded.backups import Unusable
+    from deploy.embedded.errors import StartFailure
+    from deploy.embedded.restoring import restore
+
+    try:
+        with Transfers("read") as transfers:
+            manifest = restore(data, backup, keys, transfers.tell, replacing=replacing)
+    except (Unusable, StartFailure) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"The backup can't be restored to {data}: {error.strerror or error}.")
+    print(f"The databases of {manifest.region} are as of {manifest.made_at[:19]} UTC.")  # noqa: T201
+    transfers.say("At its next start the region reads Kafka back; everybody has to sign in again.")
