@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from services.forum import consumers, due, http
+from services.forum import consumers, due, http, read_back
 from services.forum.http.service import Service
 from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
@@ -17,6 +18,7 @@ from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
+from shared.bus.read_back import read_back as reading_back
 from shared.database.engine import make_engine, make_sessions
 from shared.database.statements import Statements
 from shared.due import in_background, run_every
@@ -48,6 +50,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            await reading_back(bus, partial(read_back.compare, home=home))
             await _go_on_from_before(sessions, home)
             if settings.relay:
                 in_background(ends, relay.run())
