@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.security import parse_security
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
+from shared.bus import header_names
 from shared.settings import KafkaSettings
 
 BATCH = 500  # records; one statement each (FIELD-NOTES, Speed)
@@ -30,6 +31,9 @@ REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
 ABANDON_SECONDS = 0.5
 FENCE_TIMEOUT_MS = 60_000  # Kafka wants one, though no transaction is ever begun
+
+
+header_names.install()
 
 
 class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]

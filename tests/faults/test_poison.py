@@ -1,10 +1,15 @@
 """A poisoned record in the middle of a full batch: it is set aside, the other 499 take effect, the partition moves on."""
 
+import struct
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import NotLeaderForPartitionError
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from deploy.kafka.topics import apply as make_topics
@@ -15,11 +20,13 @@ from shared.bus.facts import subscribe_facts
 from shared.contracts.envelope import Envelope
 from shared.contracts.payloads.notices import NoticeAddressed
 from shared.contracts.topics import Topic
+from tests import tried
 from tests.bus.conftest import Service, eventually, note_down, running
 
 NOTICE = NoticeAddressed(category="replies", urgency="ordinary")
 GOOD = NOTICE.model_dump_json().encode()
 LARGE = 2 * 1024 * 1024
+NOT_UTF8, IN_ITS_PLACE = "\udcff\udcfe", "zz"  # no client of ours can write such a name; see `put_by_bytes`
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -31,6 +38,12 @@ def envelope(**changed: bytes | None) -> Headers:
 
 POISONS: dict[str, tuple[Headers, bytes | None, bytes | None, str]] = {
     "null header": (envelope(ce_id=None), GOOD, b"poison", "envelope"),
+    "bad UTF-8 in a header's name": (
+        [(NOT_UTF8 if name == "ce_id" else name, value) for name, value in envelope()],
+        GOOD,
+        b"poison",
+        "envelope",
+    ),
     "bad UTF-8": (envelope(ce_type=b"\xff\xfe"), GOOD, b"poison", "envelope"),
     "bad JSON": (envelope(), b'{"category": ', b"poison", "payload"),
     "bad UTF-8 in a text": (
@@ -80,6 +93,50 @@ async def test_each_kind_of_poison_is_set_aside_and_nothing_else(service: Servic
     outcomes = await replay(service.kafka, "forum", bus.consumers, {one.id for one in letters})
     assert {one.id: one.error for one in outcomes} == {one.id: one.letter.error for one in letters}
     assert len(await service.dead_letters()) == len(POISONS), "still poison, and each still there once"
+    tried.count("faults", "poison records", len(POISONS))
+
+
+async def test_a_strangers_header_whose_name_is_not_utf8_holds_up_nothing(service: Service) -> None:
+    producer = AIOKafkaProducer(**connection(service.kafka))
+    await producer.start()
+    try:
+        await producer.client.set_topics([service.facts.name])
+        place = TopicPartition(service.facts.name, 0)
+        await put_by_bytes(producer, place, [(NOT_UTF8, b"zz"), *envelope()], GOOD, b"odd")
+    finally:
+        await producer.stop()
+    await service.put(service.facts.name, NOTICE, key=b"after")
+    bus = service.bus()
+    subscribe_facts(bus, service.facts, group=service.group("stranger"), apply=note_down)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes WHERE key = 'after'"))
+    assert [row.key for row in await service.fetch("SELECT key FROM notes")] == ["odd", "after"]
+    assert await service.dead_letters() == []
+
+
+async def put_by_bytes(
+    producer: AIOKafkaProducer,
+    place: TopicPartition,
+    headers: Headers,
+    value: bytes | None,
+    key: bytes | None,
+) -> None:
+    """Put a record whose header's name isn't UTF-8, as a client that doesn't look could."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, LARGE)
+    clean = [(name.replace(NOT_UTF8, IN_ITS_PLACE), content) for name, content in headers]
+    builder.append(0, int(clock.now().timestamp() * 1000), key, value, clean)
+    content = bytes(builder.build()).replace(IN_ITS_PLACE.encode(), b"\xff\xfe")
+    batch = content[:17] + struct.pack(">I", calc_crc32c(content[21:])) + content[21:]
+    request = ProduceRequest(None, -1, 10_000, [(place.topic, [(place.partition, batch)])])
+
+    async def taken() -> bool:
+        await producer.client.force_metadata_update()
+        answer = await producer.client.send(producer.client.cluster.leader_for_partition(place), request)
+        [(_, [(_, error, *_)])] = answer.topics
+        assert error in (0, NotLeaderForPartitionError.errno), "which a topic just made answers for a moment"
+        return bool(error == 0)
+
+    await eventually(taken)
 
 
 async def _accept_large(service: Service, topic: Topic) -> None:
@@ -102,7 +159,10 @@ async def _put_around(service: Service, topic: Topic, around: int) -> None:
     try:
         for partition, (headers, value, key, _) in enumerate(POISONS.values()):
             for number in range(around + 1):
-                if number == around // 2:
+                if number == around // 2 and NOT_UTF8 in dict(headers):
+                    await producer.flush()
+                    await put_by_bytes(producer, TopicPartition(topic.name, partition), headers, value, key)
+                elif number == around // 2:
                     await producer.send_and_wait(
                         topic.name, value, key=key, headers=headers, partition=partition
                     )
