@@ -16,12 +16,13 @@ from shared.bus.bus import Bus
 from shared.outbox.backlog import Backlog as OutboxBacklog
 from shared.outbox.relay import Relay
 from shared.telemetry import catalogue
-from shared.telemetry.families import Family, Labels, counter, gauge, in_tens
+from shared.telemetry.families import STEP, Family, Labels, counter, gauge, in_tens
 from shared.telemetry.metrics import CONTENT_TYPE, Metrics
 from shared.telemetry.requests import CountRequests
 
 RESEARCH = "local.research."
 QUARTERS = 4
+MINUTE = 60
 
 
 def install(
@@ -32,7 +33,7 @@ def install(
     `exact`: acts are told at once and to the unit, as only the forum may (decision 9).
     """
     metrics = app.state.metrics = Metrics(exact=exact)
-    machinery = _Machinery(bus, engine, relay)
+    machinery = _Machinery(bus, engine, relay, exact=exact)
     metrics.acts.append(machinery.published)
     metrics.states += [
         machinery.outbox,
@@ -54,10 +55,11 @@ def install(
 class _Machinery:
     """Reads one service's parts."""
 
-    def __init__(self, bus: Bus, engine: AsyncEngine, relay: Relay | None) -> None:
+    def __init__(self, bus: Bus, engine: AsyncEngine, relay: Relay | None, *, exact: bool) -> None:
         self._bus = bus
         self._engine = engine
         self._relay = relay
+        self._exact = exact
         self._behind = BusBacklog(bus)
         self._waiting = OutboxBacklog(engine)
         self._step = bus.settings.metrics_seconds
@@ -77,7 +79,8 @@ class _Machinery:
         except (DBAPIError, OSError, PoolTimeout):
             return []
         self._up["database",] = True
-        return [gauge(catalogue.OUTBOX_ROWS, waiting.rows), gauge(catalogue.OUTBOX_AGE, waiting.seconds)]
+        age = waiting.seconds if self._exact else waiting.seconds // MINUTE * MINUTE
+        return [gauge(catalogue.OUTBOX_ROWS, self._some(waiting.rows)), gauge(catalogue.OUTBOX_AGE, age)]
 
     async def relay(self) -> Iterable[Family]:
         return [] if self._relay is None else [gauge(catalogue.RELAY_FAILING, self._relay.failing)]
@@ -111,7 +114,7 @@ class _Machinery:
         except (KafkaError, OSError):
             return []
         self._up["kafka",] = bool(self._bus.clients())
-        lag: dict[Labels, float] = {**behind.lag}
+        lag: dict[Labels, float] = {of: self._some(count) for of, count in behind.lag.items()}
         letters: dict[Labels, float] = {(queue,): count for queue, count in behind.dead_letters.items()}
         return [gauge(catalogue.CONSUMER_LAG, lag), gauge(catalogue.DEAD_LETTERS, letters)]
 
@@ -123,6 +126,10 @@ class _Machinery:
         assert isinstance(pool, QueuePool)
         used = pool.checkedout() * QUARTERS // pool.size() / QUARTERS
         return [gauge(catalogue.POOL_USED, used)]
+
+    def _some(self, count: int) -> int:
+        """While something is broken what waits grows with each act: where acts have no clock time, in tens."""
+        return count if self._exact else -(-count // STEP) * STEP
 
 
 def _without_id(topic: str) -> str:

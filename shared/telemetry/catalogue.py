@@ -62,13 +62,14 @@ OUTBOX_ROWS = Metric(
     "peercafe_outbox_rows",
     Kind.GAUGE,
     (),
-    "Rows that have waited for the relay since the look before; every process of a service tells the same.",
+    "Rows that have waited for the relay since the look before; every process of a service tells the same."
+    " But for the forum in tens, rounded up.",
 )
 OUTBOX_AGE = Metric(
     "peercafe_outbox_oldest_row_age_seconds",
     Kind.GAUGE,
     (),
-    "For how long this process has seen the oldest of them wait; 0 when none does.",
+    "For how long this process has seen the oldest of them wait; 0 when none does. But for the forum in minutes.",
 )
 RELAY_FAILING = Metric(
     "peercafe_relay_failing",
@@ -80,8 +81,8 @@ CONSUMER_LAG = Metric(
     "peercafe_consumer_lag_records",
     Kind.GAUGE,
     ("consumer", "topic"),
-    "Records that have waited since the look before, or are in hand, of this process's partitions;"
-    " missing until it has some.",
+    "Records of this process's partitions, those in hand too, that have waited since the look before;"
+    " missing until it has partitions. But for the forum in tens, rounded up.",
 )
 CONSUMER_STANDING = Metric(
     "peercafe_consumer_without_progress_seconds",

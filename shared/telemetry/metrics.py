@@ -40,7 +40,7 @@ class Metrics:
     async def look(self) -> None:
         """Take the numbers that are told until the next look; those of acts only when a new day has begun."""
         today = clock.today()
-        if self.exact or today != self._day:
+        if self.exact or today > self._day:
             self._told_acts = [family for read in self.acts for family in read(self.exact)]
             self._day = today
         states = [family for read in self.states for family in await read()]

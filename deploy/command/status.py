@@ -1,0 +1,69 @@
+"""`peercafe status`: how the services of a running region are doing, in words."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.command.options import fail
+from shared.telemetry import catalogue
+
+SERVICES = ("identity", "forum", "events", "notifications", "analytics", "web")
+SECONDS = 5.0
+
+
+@dataclass
+class Numbers:
+    """What `status` reads of a service's metrics, by the catalogue's names."""
+
+    text: str
+    values: Counter[str] = field(default_factory=Counter)
+    named: dict[str, dict[str, float]] = field(default_factory=dict)  # by the first label's value, summed
+
+    def __post_init__(self) -> None:
+        for family in text_string_to_metric_families(self.text):
+            for sample in family.samples:
+                self.values[family.name] += sample.value
+                label = next(iter(sample.labels.values()), "")
+                named = self.named.setdefault(family.name, {})
+                named[label] = named.get(label, 0) + sample.value
+
+    def above_nought(self, metric: catalogue.Metric) -> Mapping[str, float]:
+        """Label and value of the samples that aren't 0."""
+        return {label: value for label, value in self.named.get(metric.name, {}).items() if value}
+
+
+def troubles(numbers: Numbers) -> Iterable[str]:
+    """What waits or fails, a few words each; nothing where all is well."""
+    for engine, up in numbers.named.get(catalogue.ENGINE_UP.name, {}).items():
+        if not up:
+            yield f"{engine} doesn't answer"
+    if rows := numbers.values[catalogue.OUTBOX_ROWS.name]:
+        age = numbers.values[catalogue.OUTBOX_AGE.name]
+        yield f"{rows:.0f} rows wait to be published, the oldest for {age:.0f} s"
+    for consumer, records in numbers.above_nought(catalogue.CONSUMER_LAG).items():
+        yield f"{consumer} is {records:.0f} records behind"
+    for consumer, seconds in numbers.above_nought(catalogue.CONSUMER_STANDING).items():
+        yield f"{consumer} hasn't got on for {seconds:.0f} s"
+    for consumer, attempts in numbers.above_nought(catalogue.CONSUMER_FAILURES).items():
+        yield f"{consumer} has failed {attempts:.0f} times running"
+    for queue, letters in numbers.above_nought(catalogue.DEAD_LETTERS).items():
+        yield f"{letters:.0f} dead letters on {queue}"
+
+
+def show(operators: str) -> bool:
+    """A line for each service; returns whether all is well."""
+    well = True
+    with httpx.Client(base_url=operators, timeout=SECONDS) as client:
+        for name in SERVICES:
+            try:
+                ready = client.get(f"/{name}/health/ready").is_success
+                said = list(troubles(Numbers(client.get(f"/{name}/metrics").text)))
+            except httpx.HTTPError:
+                fail(f"The region doesn't answer at {operators}.")
+            well = well and ready and not said
+            state = "ready" if ready else "not ready"
+            print(f"{name:14}{state:11}{'; '.join(said) or 'nothing waits'}")  # noqa: T201
+    return well
