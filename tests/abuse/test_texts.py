@@ -6,14 +6,16 @@ import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from services.forum.rendering import ATTRIBUTES, LINK_REL, TAGS, render
+from tests import tried
+from tests.abuse.fields import Field, every_text
 from tests.abuse.services import Here, problem_of
-from tests.events.conftest import CAFE
 
 RUNS = "alert(1)"
 SCRIPTS = [
@@ -113,42 +115,68 @@ def test_what_is_sent_as_json_is_never_taken_for_a_page(here: Here, writer: dict
         assert answer.headers["content-type"] == "application/json"
 
 
-def text_fields(
-    here: Here, writer: dict[str, str]
-) -> Iterator[tuple[str, str, str, dict[str, Any], str, dict[str, Any]]]:
-    """(method, service, path, body, field, who) of every field that takes free text."""
-    cafe = CAFE | {
-        "community_id": str(here.communities[0]),
-        "starts": "2027-02-02T18:00",
-        "title": "T",
-        "prompt_text": "P",
-    }
-    mine: dict[str, Any] = {"headers": writer}
-    consultant = {"role": "consultant"}
-    for field in ("title", "body"):
-        yield "POST", "forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, field, mine
-    yield "POST", "forum", f"/threads/{here.ids['thread_id']}/posts", {"body": "B"}, "body", mine
-    yield "PUT", "forum", "/profile", {"name": "N"}, "name", mine
-    yield "POST", "forum", f"/posts/{here.ids['post_id']}/hides", {"reason": "R"}, "reason", consultant
-    for field in ("title", "area", "way_there", "toilet", "met_by", "place", "prompt_text"):
-        yield "POST", "events", "/gatherings", cafe, field, consultant
-    for field in ("name", "area"):
-        yield "POST", "events", "/communities", {"name": "N", "area": "A"}, field, {"role": "operator"}
-    study = {"title": "S", "communities": [str(uuid4())], "ends_on": "2027-12-31"}
-    yield "POST", "analytics", "/studies", study, "title", {"role": "analyst"}
+def sent(here: Here, field: Field, text: str) -> httpx.Response:
+    """That text in that field; all else is good."""
+    method, _, path = field.endpoint.partition(" ")
+    path = path.format(**here.ids)
+    body = field.body | {field.name: text}
+    if field.form:
+        form = urlencode(body, errors="surrogatepass").encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return here.ask(method, field.service, path, role=field.role, headers=headers, content=form)
+    raw = json.dumps(body).encode()  # half a character and all
+    headers = {"Content-Type": "application/json"}
+    return here.ask(method, field.service, path, role=field.role, headers=headers, content=raw)
 
 
-def test_no_field_takes_what_turns_hides_or_shows_as_nothing(here: Here, writer: dict[str, str]) -> None:
-    taken = []
-    for method, service, path, body, field, who in text_fields(here, writer):
-        for what, text in [*TRICKS.items(), *((f"nothing to see: {text!a}", text) for text in INVISIBLE)]:
-            raw = json.dumps(body | {field: text}).encode()
-            headers = {"Content-Type": "application/json"} | who.get("headers", {})
-            role = who.get("role", "nobody")
-            answer = here.ask(method, service, path, role=role, headers=headers, content=raw)
-            if answer.status_code != 422:
-                taken.append((service, path.split("/")[1], field, what, answer.status_code))
+def test_no_field_takes_what_turns_hides_or_shows_as_nothing(here: Here) -> None:
+    taken, tricks = [], [*TRICKS.items(), *((f"nothing to see: {text!a}", text) for text in INVISIBLE)]
+    for field in every_text(here):
+        for what, text in tricks if not field.closed else TRICKS.items():
+            answer = sent(here, field, text)
+            if answer.status_code != 422 and not field.closed:
+                taken.append((field.endpoint, field.name, what, answer.status_code))
+            elif answer.is_error:
+                problem_of(answer)
+            tried.count("abuse", "texts")
     assert not taken, taken
+
+
+def test_a_script_in_any_field_is_refused_or_comes_back_as_words(here: Here) -> None:
+    shown = set()
+    for field in every_text(here):
+        for script in (
+            SCRIPTS[0],
+            '"><x-canary onfocus=alert(1)>',
+            "<x-canary>",
+            "{{7*7}}",
+            "[x](javascript:alert(1))",
+        ):
+            answer = sent(here, field, script)
+            if answer.is_error:
+                assert "x-canary" not in answer.text, "a refusal repeats nothing"
+                problem_of(answer)
+            elif answer.content:
+                assert answer.headers["content-type"] == "application/json"
+                assert not (field.closed and script in answer.text), (field.endpoint, field.name)
+                for html in all_html(answer.json()):
+                    harmless(html)
+                shown.add((field.endpoint, field.name))
+            tried.count("abuse", "texts")
+    assert len(shown) > 8, shown
+
+
+def all_html(value: Any) -> Iterator[str]:
+    """Every text of an answer that is said to be HTML."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name.endswith("_html") and inner is not None:
+                yield inner
+            else:
+                yield from all_html(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from all_html(inner)
 
 
 def test_marks_piled_on_a_letter_are_refused(here: Here, writer: dict[str, str]) -> None:
