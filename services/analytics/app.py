@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -60,7 +61,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
-            await reading_back(bus, read_back.compare)
+            await reading_back(bus, partial(read_back.compare, settings=settings, zone=region.time_zone))
             if settings.relay:
                 in_background(ends, relay.run())
             if settings.consumers:

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from typing import Literal, get_args
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ARRAY, BigInteger, Date, DateTime, Text, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -147,6 +148,19 @@ class Study(Base):
         if self.status != "closing":
             raise WrongStatus("Only a study that is being closed can be completed.")
         self.status = "closed"
+
+    def take_back(self, told: StudyRecorded, zone: ZoneInfo) -> None:
+        """After a restore: take from a newer record that it was opened or closed; by whom is lost."""
+        if told.opened_at is None or told.version <= (self.version or 0):
+            return
+        self.version, self.opened_at = told.version, told.opened_at
+        self.opened_on = told.opened_at.astimezone(zone).date()
+        if told.closed_at is None:
+            self.status = "open"
+        else:
+            self.closed_at = told.closed_at
+            self.closed_on = min(told.closed_at.astimezone(zone).date(), self.ends_on)
+            self.status = "closed" if self.status == "closed" else "closing"
 
     def must_have_started(self) -> None:
         """Raises StudyNotStarted."""

@@ -38,7 +38,7 @@ WAITING = text("DELETE FROM outbox WHERE topic = :topic")
 SENT = text("DELETE FROM outbox_sent WHERE topic = :topic")
 
 Page = Callable[[AsyncSession, Any, int], Awaitable[Sequence[State]]]
-"""At most so many of a topic's own states as the database has them, by id, after the given one (None: from the first)."""
+"""About so many of a topic's states as the database has them, by id, after the given one (None: from the first)."""
 
 
 class ReadBack:
@@ -93,9 +93,9 @@ class ReadBack:
                     (state.id, state) for state in states if last.get(str(state.id)) != state.version
                 ]
                 await outbox.add_all(session, topic, missing)
-            again += len(missing)
-            if len(states) < BATCH:
+            if not states:
                 return again
+            again += len(missing)
             after = states[-1].id
 
     async def _read(

@@ -70,7 +70,7 @@ async def _publish(session: AsyncSession, study: Study, *, minimum: int, today: 
     study.complete()
     await session.flush()
     await outbox.add_all(
-        session, topics.SUMMARY, [(one.id, one) for one in _summaries(published, study, until, today, home)]
+        session, topics.SUMMARY, [(one.id, one) for one in summaries_of(published, study, until, today, home)]
     )
 
 
@@ -82,7 +82,7 @@ def _of_its_fields(published: Published, study: Study) -> Published:
     return replace(published, **without)  # type: ignore[arg-type]
 
 
-def _summaries(
+def summaries_of(
     published: Published, study: Study, until: date, today: date, home: str
 ) -> list[SummaryPublished]:
     """One record per figure; those per community by the community's place in the study, never its id."""
