@@ -71,6 +71,14 @@ def engines(data: Data = DATA) -> None:
 
 
 @app.command()
+def status(data: Data = DATA) -> None:
+    """How each service of the embedded region is doing; exit status 1 when something waits or fails."""
+    from deploy.command import status
+
+    sys.exit(0 if status.show(str(options.running_region(data)["operators"])) else 1)
+
+
+@app.command()
 def migrate(service: Annotated[str | None, typer.Argument(help="One service; else all.")] = None) -> None:
     """Bring databases to the newest revision, as the environment's settings say."""
     from deploy.command import serving

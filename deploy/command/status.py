@@ -1,6 +1,5 @@
 """`peercafe status`: how the services of a running region are doing, in words."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,16 +18,18 @@ class Numbers:
     """What `status` reads of a service's metrics, by the catalogue's names."""
 
     text: str
-    values: Counter[str] = field(default_factory=Counter)
     named: dict[str, dict[str, float]] = field(default_factory=dict)  # by the first label's value, summed
 
     def __post_init__(self) -> None:
         for family in text_string_to_metric_families(self.text):
             for sample in family.samples:
-                self.values[family.name] += sample.value
                 label = next(iter(sample.labels.values()), "")
                 named = self.named.setdefault(family.name, {})
                 named[label] = named.get(label, 0) + sample.value
+
+    def total(self, metric: catalogue.Metric) -> float:
+        """The sum over all labels; 0 for what isn't told."""
+        return sum(self.named.get(metric.name, {}).values())
 
     def above_nought(self, metric: catalogue.Metric) -> Mapping[str, float]:
         """Label and value of the samples that aren't 0."""
@@ -40,8 +41,8 @@ def troubles(numbers: Numbers) -> Iterable[str]:
     for engine, up in numbers.named.get(catalogue.ENGINE_UP.name, {}).items():
         if not up:
             yield f"{engine} doesn't answer"
-    if rows := numbers.values[catalogue.OUTBOX_ROWS.name]:
-        age = numbers.values[catalogue.OUTBOX_AGE.name]
+    if rows := numbers.total(catalogue.OUTBOX_ROWS):
+        age = numbers.total(catalogue.OUTBOX_AGE)
         yield f"{rows:.0f} rows wait to be published, the oldest for {age:.0f} s"
     for consumer, records in numbers.above_nought(catalogue.CONSUMER_LAG).items():
         yield f"{consumer} is {records:.0f} records behind"
@@ -50,7 +51,7 @@ def troubles(numbers: Numbers) -> Iterable[str]:
     for consumer, attempts in numbers.above_nought(catalogue.CONSUMER_FAILURES).items():
         yield f"{consumer} has failed {attempts:.0f} times running"
     for queue, letters in numbers.above_nought(catalogue.DEAD_LETTERS).items():
-        yield f"{letters:.0f} dead letters on {queue}"
+        yield f"dead letters on {queue}: {letters:.0f}"
 
 
 def show(operators: str) -> bool:

@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 import sys
+import time
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,16 +12,20 @@ import httpx
 import pytest
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.command.status import Numbers, troubles
 from deploy.embedded.secrets import SERVICES
 from shared.bus.broker import make_admin, make_producer
 from shared.bus.dead_letters import DeadLetter
 from shared.bus.reader import reading
 from shared.contracts.topics import COMMUNITIES, DEAD_LETTERS
 from shared.settings import KafkaSettings
+from shared.telemetry.catalogue import METRICS
 from tests.region.running import ROOT, RunningRegion
 
 pytestmark = pytest.mark.timeout(400)
+LISTED = {metric.name for metric in METRICS}
 
 
 def peercafe(region: RunningRegion, *words: str, status: int = 0) -> str:
@@ -130,3 +135,57 @@ async def test_no_service_can_enter_another_ones_database(region: RunningRegion)
         assert not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     finally:
         await connection.close()
+
+
+def test_status_says_how_each_service_is_doing(region: RunningRegion) -> None:
+    well = "nothing waits"
+    deadline = time.monotonic() + 60
+    while True:  # until the first looks are over, and what other tests left has gone
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.command.main", "status", "--data", str(region.data)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = done.stdout.splitlines()
+        assert [line.split()[0] for line in lines] == [*SERVICES, "web"], done.stderr
+        assert done.returncode == (0 if all(line.endswith(f"ready      {well}") for line in lines) else 1)
+        if lines[0] == f"identity      ready      {well}" and lines[-1] == f"web           ready      {well}":
+            break
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(0.5)
+
+
+def test_status_says_what_waits_and_what_fails() -> None:
+    said = """# TYPE peercafe_engine_up gauge
+peercafe_engine_up{engine="kafka"} 0.0
+# TYPE peercafe_outbox_rows gauge
+peercafe_outbox_rows 20.0
+# TYPE peercafe_outbox_oldest_row_age_seconds gauge
+peercafe_outbox_oldest_row_age_seconds 60.0
+# TYPE peercafe_consumer_lag_records gauge
+peercafe_consumer_lag_records{consumer="forum.replicas",topic="a"} 2.0
+peercafe_consumer_lag_records{consumer="forum.replicas",topic="b"} 3.0
+peercafe_consumer_lag_records{consumer="forum.aliases",topic="c"} 0.0
+# TYPE peercafe_dead_letter_records gauge
+peercafe_dead_letter_records{topic="dlq.forum"} 1.0
+"""
+    assert list(troubles(Numbers(said))) == [
+        "kafka doesn't answer",
+        "20 rows wait to be published, the oldest for 60 s",
+        "forum.replicas is 5 records behind",
+        "dead letters on dlq.forum: 1",
+    ]
+
+
+def test_a_region_tells_its_operators_how_it_does_and_nobody_else(region: RunningRegion) -> None:
+    operators = region.engines["operators"]
+    for service in (*SERVICES, "web"):
+        said = httpx.get(f"{operators}/{service}/metrics")
+        assert {family.name for family in text_string_to_metric_families(said.text)} <= LISTED
+        assert httpx.get(f"{operators}/{service}/health/live").is_success
+        for path in (f"/api/{service}/metrics", "/metrics", f"/{service}/metrics", "/health/live"):
+            assert httpx.get(region.url + path).status_code == 404
+    for path in ("/", "/forum/threads", "/nothing/metrics", "/forum/health", "/identity/openapi.json"):
+        assert httpx.get(operators + path).status_code == 404
