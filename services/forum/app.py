@@ -13,7 +13,7 @@ from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
-from shared.api import callers, health, limits, metrics, problems, transactions
+from shared.api import callers, health, limits, metrics, problems, routes, transactions
 from shared.api.limits import Limiter, make_redis
 from shared.auth import FetchKeys, TokenVerifier, fetch_from
 from shared.bus.broker import make_broker
@@ -80,7 +80,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         threads=settings.threads,
         profiles=settings.profiles,
     )
-    app.include_router(http.router)
+    routes.install(app, http.routers)
     health.install(app, bus)
     told = metrics.install(app, bus=bus, engine=engine, relay=relay, exact=True)
     return app

@@ -32,6 +32,15 @@ class ProblemDetails(BaseModel):
     detail: str | None = None
 
 
+# Every route's, in its OpenAPI description
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "What is wrong, and what helps.",
+        "content": {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}},
+    }
+}
+
+
 class Problem(Exception):
     """An expected error. Subclasses set status, type (a slug) and title; `detail` never repeats what was sent."""
 
@@ -146,10 +155,7 @@ def install(app: FastAPI) -> None:
     would send a person, or a cache, to whatever host a stranger wrote there.
     """
     app.router.redirect_slashes = False
-    schema = {"schema": ProblemDetails.model_json_schema()}
-    app.router.responses = {
-        "4XX": {"description": "What is wrong, and what helps.", "content": {MEDIA_TYPE: schema}}
-    }
+    app.router.responses = ANSWERS
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from services.forum.http.service import Here, Reader, answer
 from services.forum.queries import news
 from services.forum.queries import own as queries
 from services.forum.queries import search as searching
 from services.forum.schemas import Found, News
+from shared.api import routes
 from shared.api.pages import After, Limit
 
-router = APIRouter(tags=["for you"])
+router = routes.router("for you")
 
 
 @router.get("/for-you", response_model=News)

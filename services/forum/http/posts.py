@@ -2,21 +2,21 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from services.forum.http.service import Here, Moderator, Reader, Writer, answer
 from services.forum.queries.posts import one_post, shown_author, shown_reactions
 from services.forum.schemas import HideMade, NewHide, NewPost, PostShown
 from services.forum.use_cases import moderation, posts, reactions, replies
 from services.forum.use_cases.replies import WriteReply
-from shared.api import idempotency
+from shared.api import idempotency, routes
 from shared.api.idempotency import IdempotencyKey
 from shared.api.transactions import Session
 from shared.contracts.payloads.forum import ReactionKind
 from shared.database.statements import driver_of
 from shared.hlc import time_of
 
-router = APIRouter(tags=["posts"])
+router = routes.router("posts")
 
 
 @router.post("/threads/{thread_id}/posts", status_code=201, response_model=PostShown)

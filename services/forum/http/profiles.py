@@ -2,17 +2,18 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from services.forum.errors import NoProfileYet, ProfileNeeded
 from services.forum.http.service import Here, Namer, Reader, answer
 from services.forum.queries import own
 from services.forum.schemas import NameChosen, NameLooked, NameMaybeChosen, ProfileShown
 from services.forum.use_cases import profiles
+from shared.api import routes
 from shared.api.transactions import Session
 from shared.database.statements import driver_of
 
-router = APIRouter(tags=["forum names"])
+router = routes.router("forum names")
 
 
 @router.get("/profile", response_model=ProfileShown)

@@ -29,7 +29,7 @@ class Service:
     wake_relay: Callable[[], None]  # after what may have added to the outbox is committed
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from services.forum.http.service import Here, Opener, Reader, answer
 from services.forum.queries import threads as queries
@@ -12,13 +12,13 @@ from services.forum.use_cases import reading, threads
 from services.forum.use_cases.reading import OpenedThread
 from services.forum.use_cases.threads import OpenThread
 from shared import clock
-from shared.api import idempotency
+from shared.api import idempotency, routes
 from shared.api.idempotency import IdempotencyKey
 from shared.api.pages import After, Limit
 from shared.api.transactions import Session
 from shared.database.statements import driver_of
 
-router = APIRouter(tags=["threads"])
+router = routes.router("threads")
 
 Order = Annotated[Literal["latest", "oldest"], Query(description="Latest active first, or oldest first.")]
 

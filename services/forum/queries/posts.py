@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.forum.errors import PostNotFound
 from services.forum.policy import REACTIONS
-from services.forum.queries.fragments import READER, hide_of, look_alike
+from services.forum.queries.fragments import READER, hide_of, writer_of
 from shared.database.statements import Fetches
 from shared.hlc import time_of
 
@@ -27,9 +27,9 @@ POST_COLUMNS = f"""
     CASE WHEN p.author_id = reader.profile_id THEN p.body END AS body,
     CASE WHEN {_sees} THEN hide.reason END AS reason,
     p.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
-    p.author_id, pp.name, pp.mark, pp.role, {look_alike("pp")} AS look_alike, {_reactions} AS reactions"""
+    p.author_id, pp.name, pp.mark, pp.role, pp.look_alike, {_reactions} AS reactions"""
 POST_JOINS = f"""
-    LEFT JOIN profiles pp ON pp.id = p.author_id
+    LEFT JOIN LATERAL {writer_of("p")} pp ON true
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true"""
 
 ONE = f"""

@@ -9,7 +9,7 @@ import orjson
 
 from services.forum.errors import ThreadNotFound
 from services.forum.queries.answers import page
-from services.forum.queries.fragments import READER, hide_of, look_alike, unread
+from services.forum.queries.fragments import READER, hide_of, unread, writer_of
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import POST_COLUMNS, POST_JOINS, shown_author, shown_post
 from shared.api.callers import AccountClosed
@@ -17,7 +17,7 @@ from shared.database.statements import Fetches
 from shared.hlc import time_of
 
 # First the page's rows by an index, then what belongs to each: otherwise the planner may join a whole thread to its
-# writers before it sorts out the twenty.
+# writers before it sorts out the twenty, or read every mark of a reader who has read thousands of threads.
 LIST = """
 WITH reader AS MATERIALIZED (SELECT r.*, $2::boolean AS consultant FROM ({reader}) r),
 page AS MATERIALIZED (
@@ -33,13 +33,13 @@ page AS MATERIALIZED (
         {conditions}
     ORDER BY {order} LIMIT $4
 )
-SELECT t.*, p.name, p.mark, p.role, {look_alike} AS look_alike, w.alias IS NOT NULL AS watching,
+SELECT t.*, p.name, p.mark, p.role, p.look_alike, w.alias IS NOT NULL AS watching,
     EXISTS (SELECT FROM posts n WHERE n.thread_id = t.id AND {unread}) AS unread
 FROM page t
 CROSS JOIN reader
-LEFT JOIN profiles p ON p.id = t.author_id
-LEFT JOIN read_marks r ON r.alias = $1 AND r.thread_id = t.id
-LEFT JOIN watching w ON w.alias = $1 AND w.thread_id = t.id
+LEFT JOIN LATERAL {writer} p ON true
+LEFT JOIN LATERAL (SELECT * FROM read_marks m WHERE m.alias = $1 AND m.thread_id = t.id LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT * FROM watching o WHERE o.alias = $1 AND o.thread_id = t.id LIMIT 1) w ON true
 ORDER BY {outer_order}
 """
 # An absent cursor stands before everything.
@@ -57,7 +57,7 @@ def _list(*, oldest_first: bool, unanswered: bool) -> str:
     return LIST.format(
         reader=READER,
         hide=hide_of("ARRAY[t.id]", "t.home"),
-        look_alike=look_alike("p"),
+        writer=writer_of("t"),
         unread=unread("n", "r", "reader.profile_id"),
         conditions=(OLDEST if oldest_first else LATEST) + (UNANSWERED if unanswered else ""),
         order="a.thread_id" if oldest_first else "a.last_written DESC, a.thread_id DESC",
@@ -78,13 +78,13 @@ head AS MATERIALIZED (
         json_build_object(
             'id', t.id, 'title', t.title, 'wish', t.wish, 'erased', t.erased, 'reason', hide.reason,
             'author_id', t.author_id, 'name', p.name, 'mark', p.mark, 'role', p.role,
-            'look_alike', {look_alike("p")},
+            'look_alike', p.look_alike,
             'mine', t.author_id IS NOT DISTINCT FROM reader.profile_id, 'replies', coalesce(a.replies, 0),
             'last_written', a.last_written, 'answered', coalesce(a.answered, false),
             'watching', w.alias IS NOT NULL, 'refused', reader.refused)::text AS thread
     FROM threads t
     CROSS JOIN reader
-    LEFT JOIN profiles p ON p.id = t.author_id
+    LEFT JOIN LATERAL {writer_of("t")} p ON true
     LEFT JOIN thread_activity a ON a.thread_id = t.id
     LEFT JOIN read_marks r ON r.alias = $1 AND r.thread_id = t.id
     LEFT JOIN watching w ON w.alias = $1 AND w.thread_id = t.id
