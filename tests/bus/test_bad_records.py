@@ -2,19 +2,15 @@
 
 from uuid import uuid4
 
-import pytest
 from aiokafka.structs import TopicPartition
 
-from deploy.kafka.topics import apply as make_topics
 from shared import clock
-from shared.bus.broker import make_admin
 from shared.bus.facts import subscribe_facts
 from shared.bus.state import subscribe_state
 from shared.contracts.envelope import Envelope
 from shared.contracts.keep_alive import KEEP_ALIVE
 from shared.contracts.payloads.forum import ThreadOpened
 from shared.contracts.payloads.notices import NoticeAddressed
-from shared.contracts.topics import DEAD_LETTERS
 from tests.bus.conftest import Service, eventually, note_down, running, thread_opened
 
 NOTICE = NoticeAddressed(category="replies", urgency="ordinary")
@@ -108,35 +104,6 @@ async def test_a_refused_fact_is_not_in_the_inbox(service: Service) -> None:
     assert keyless.error == "no-key"
     assert letter.error == "sqlstate-23514"
     assert letter.body is not None, "not a text topic: the record may be gone when somebody looks"
-
-
-async def test_where_nothing_can_be_set_aside_nothing_is_passed_over(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.bus.burying.BURY_SECONDS", 0.5)
-    service.name = "notifications"
-    queue = DEAD_LETTERS["notifications"]
-    admin = make_admin(service.kafka, "test")
-    await admin.start()
-    try:
-        await admin.delete_topics([queue.name])
-    finally:
-        await admin.close()
-    await service.put(service.facts.name, headers=[], value=b"{}")
-    await service.put(service.facts.name, NOTICE, key=b"fine")
-    group = service.group("no-queue")
-    bus = service.bus()
-    consumer = subscribe_facts(bus, service.facts, group=group, apply=note_down)
-    async with running(bus):
-        await eventually(lambda: consumer.progress.failures >= 2)
-        assert await service.committed(group) == {}
-        assert not bus.health().ready
-        assert len(await service.fetch("SELECT 1 FROM notes")) == 1, "what can be stored is"
-        await make_topics(service.kafka, [queue])
-        await eventually(lambda: service.has_dead_letters(1))
-        await eventually(lambda: bus.health().ready)
-    assert await service.committed(group) == {TopicPartition(service.facts.name, 0): 2}
-    assert len(await service.fetch("SELECT 1 FROM notes")) == 1
 
 
 async def test_a_record_that_asks_for_a_reply_gets_none(service: Service) -> None:

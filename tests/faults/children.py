@@ -30,7 +30,13 @@ WRITTEN_AT_ONCE = 3
 
 
 async def write_and_relay(
-    settings: ServiceSettings, topic: Topic, tell: Connection, first: int, *, stop_before: str
+    settings: ServiceSettings,
+    topic: Topic,
+    tell: Connection,
+    first: int,
+    *,
+    stop_before: str,
+    relay: type[relaying.Relay],
 ) -> None:
     """Commit rows and publish them as a service does; `stop_before` "publish" or "settle" says where it ends.
 
@@ -55,9 +61,9 @@ async def write_and_relay(
             async with session.begin():
                 await adding.add(session, topic, key, payload)
             tell.send(version)
-    relay = relaying.Relay("forum", settings)
-    relay._publisher = Stopping("forum", settings.kafka)
-    await relay.run()
+    working = relay("forum", settings)
+    working._publisher = Stopping("forum", settings.kafka)
+    await working.run()
 
 
 async def relay_and_stop(settings: ServiceSettings, _topic: Topic, tell: Connection) -> None:
@@ -138,7 +144,7 @@ def _run(work: Callable[..., Awaitable[None]], arguments: tuple[Any, ...], optio
 def child(work: Callable[..., Awaitable[None]], *arguments: Any, **options: Any) -> Iterator[Connection]:
     """`work` in a process of its own, killed with the block; the third argument of `work` is our pipe's other end."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.children", "tests.bus.conftest"])
+    context.set_forkserver_preload(["tests.faults.children", "tests.faults.broken", "tests.bus.conftest"])
     ours, theirs = context.Pipe()
     settings, topic, *others = arguments
     process = context.Process(target=_run, args=(work, (settings, topic, theirs, *others), options))

@@ -23,6 +23,7 @@ class Breakable(Engines):
     def __init__(self, backend: Embedded) -> None:
         super().__init__(backend)
         self._embedded = backend
+        self._redis_users = set[str]()
 
     def one(self, kind: type[E]) -> E:
         """The running engine of that kind."""
@@ -40,6 +41,28 @@ class Breakable(Engines):
     async def start(self, kind: type[E]) -> None:
         """Start it again, on the same port and data."""
         await asyncio.to_thread(self.one(kind).start)
+
+    def redis_url(self, service: str | None = None) -> str:
+        """As everywhere; the users are known again after Redis has been away."""
+        if service is not None:
+            self._redis_users.add(service)
+        return super().redis_url(service)
+
+    @contextmanager
+    def without_redis(self, how: str) -> Iterator[None]:
+        """Redis "hangs", or "is gone" with all it held and everybody is refused."""
+        if how == "hangs":
+            with self.hanging(Redis):
+                yield
+            return
+        redis = self.one(Redis)
+        redis.engine.kill()
+        try:
+            yield
+        finally:
+            redis.start()
+            for service in self._redis_users:
+                super().redis_url(service)
 
     @contextmanager
     def hanging(self, kind: type[E]) -> Iterator[None]:

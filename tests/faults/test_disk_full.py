@@ -13,6 +13,7 @@ import pytest
 from deploy.embedded import guard
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.processes import Register
+from tests import tried
 from tests.engines import PASSWORD, Embedded, Engines
 from tests.faults.test_postgres_away import refused_clearly, writes
 from tests.forum.conftest import running, settings_for
@@ -84,3 +85,4 @@ async def test_a_full_disk_refuses_writes_clearly_and_recovers(small: Engines) -
         await superuser.execute("CHECKPOINT")
         await superuser.close()
         assert (await writes(ada, thread)).status_code == 201
+    tried.count("faults", "full disks")

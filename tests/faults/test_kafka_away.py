@@ -10,6 +10,7 @@ import pytest
 from deploy.embedded.kafka import Kafka
 from shared.bus.state import subscribe_state
 from shared.outbox.relay import Relay
+from tests import tried
 from tests.bus.conftest import Service, eventually, note_down, running
 from tests.bus.test_relay import relaying
 from tests.faults.conftest import Breakable
@@ -70,3 +71,4 @@ async def test_writes_go_on_and_come_out_in_key_order(
             await eventually(partial(service.has, seen, key=key, version=version), within=60)
         assert not relay.failing
     assert await service.dead_letters() == []
+    tried.count("faults", "engines stopped, killed or hung")

@@ -9,11 +9,13 @@ from shared.bus.facts import subscribe_facts
 from shared.contracts.payloads.forum import ThreadOpened
 from shared.contracts.payloads.notices import NoticeAddressed
 from shared.outbox.relay import Relay
+from tests import tried
 from tests.bus.conftest import Service, eventually, note_down, running
 from tests.bus.test_relay import relaying
 from tests.faults.children import WRITTEN_AT_ONCE, child, heard, key_of, receive, write_and_relay
 
 KILLS = 100  # of each kind
+RELAY = Relay  # what runs in the processes that are killed
 NOTICE = NoticeAddressed(category="replies", urgency="ordinary")
 
 pytestmark = pytest.mark.timeout(240)
@@ -26,7 +28,9 @@ async def test_every_committed_event_is_published_in_order_whenever_its_process_
     for number in range(KILLS):
         before = "publish" if number % 2 else "settle"
         first = number * WRITTEN_AT_ONCE
-        with child(write_and_relay, service.settings, service.states, first, stop_before=before) as tell:
+        with child(
+            write_and_relay, service.settings, service.states, first, stop_before=before, relay=RELAY
+        ) as tell:
             committed += await asyncio.to_thread(heard, tell)
     assert committed == list(range(KILLS * WRITTEN_AT_ONCE))
     assert len(await service.fetch("SELECT 1 FROM outbox")) >= WRITTEN_AT_ONCE, "the last kill left rows"
@@ -41,6 +45,7 @@ async def test_every_committed_event_is_published_in_order_whenever_its_process_
         assert list(dict.fromkeys(versions)) == written, "each, first in its order"
         assert versions[-1] == written[-1], "what compaction keeps is the newest"
     assert sum(len(set(versions)) for versions in by_key.values()) == len(committed)
+    tried.count("faults", "kills", KILLS)
 
 
 async def test_every_fact_takes_effect_once_however_often_its_consumer_is_killed(service: Service) -> None:
@@ -59,3 +64,4 @@ async def test_every_fact_takes_effect_once_however_often_its_consumer_is_killed
     keys = [row.key for row in await service.fetch("SELECT key FROM notes")]
     assert sorted(keys) == sorted([*(str(number) for number in range(KILLS)), "last"])
     assert await service.dead_letters() == []
+    tried.count("faults", "kills", KILLS)

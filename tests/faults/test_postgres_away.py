@@ -12,6 +12,7 @@ from deploy.embedded.postgres import Postgres
 from shared.bus.facts import subscribe_facts
 from shared.contracts.payloads.notices import NoticeAddressed
 from shared.outbox.relay import Relay
+from tests import tried
 from tests.bus.conftest import Service, eventually, note_down, running
 from tests.bus.test_relay import add, relaying, titles
 from tests.faults.conftest import Breakable
@@ -66,6 +67,7 @@ async def test_consumers_and_relay_outlast_a_stop_of_the_database_and_set_nothin
         await eventually(lambda: bus.health().ready and bus.health().lag == {group: 0})
     assert await service.dead_letters() == []
     assert list(dict.fromkeys(await titles(service))) == ["before", "waiting"]
+    tried.count("faults", "engines stopped, killed or hung")
 
 
 async def test_requests_are_refused_clearly_while_the_database_is_away(engines: Breakable) -> None:
@@ -89,6 +91,7 @@ async def test_requests_are_refused_clearly_while_the_database_is_away(engines: 
         await place.database.close()
         place.database = await _anew(place)
         assert len((await ada.reads(thread))["posts"]) == 2, "once, however often it was asked for"
+    tried.count("faults", "engines stopped, killed or hung")
 
 
 async def _anew(place: Place) -> Any:
@@ -113,6 +116,7 @@ async def test_an_exhausted_pool_is_said_clearly_and_recovers(
             for connection in held:
                 await connection.close()
         assert (await writes(ada, thread)).status_code == 201
+    tried.count("faults", "pools exhausted")
 
 
 async def test_a_server_without_connections_left_is_said_clearly_and_recovers(engines: Breakable) -> None:
@@ -130,3 +134,4 @@ async def test_a_server_without_connections_left_is_said_clearly_and_recovers(en
             await superuser.execute("ALTER ROLE forum CONNECTION LIMIT -1")
             await superuser.close()
         assert (await writes(ada, thread)).status_code == 201
+    tried.count("faults", "pools exhausted")

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.embedded.redis import Redis
 from shared import clock
+from tests import tried
 from tests.faults.conftest import Breakable
 from tests.forum.conftest import running as running_forum
 from tests.forum.conftest import settings_for
@@ -16,6 +16,7 @@ from tests.identity.conftest import running as running_identity
 from tests.identity.test_throttling import fail
 from tests.tokens import Issuer
 
+AWAY = ("hangs", "is gone")
 SOON = 4.0  # seconds a request may take longer while nobody answers
 
 
@@ -25,25 +26,29 @@ async def identity(settings, web_key) -> AsyncIterator[Identity]:  # type: ignor
         yield service
 
 
-async def test_guessing_stays_slow_when_redis_stops_answering(identity: Identity, engines: Breakable) -> None:
+@pytest.mark.parametrize("how", AWAY)
+async def test_guessing_stays_slow_without_redis(identity: Identity, engines: Breakable, how: str) -> None:
     person = await identity.joined()
     with clock.stopped_at(clock.now()):
-        with engines.hanging(Redis):
+        with engines.without_redis(how):
             began = time.monotonic()
             assert await fail(person, 6) == [None] * 5 + [1]
             assert time.monotonic() - began < 6 * SOON
         assert (await person.sign_in()).status_code in {201, 429}
+    tried.count("faults", "engines stopped, killed or hung")
 
 
-async def test_people_write_and_read_when_redis_stops_answering(engines: Breakable) -> None:
+@pytest.mark.parametrize("how", AWAY)
+async def test_people_write_and_read_without_redis(engines: Breakable, how: str) -> None:
     issuer = Issuer()
     forum = await settings_for(engines)
     async with running_forum(forum, issuer) as app, Place(app, issuer, forum) as place:
         ada = await place.member("Ada")
         thread = await ada.opens()
-        with engines.hanging(Redis):
+        with engines.without_redis(how):
             began = time.monotonic()
             await ada.replies(thread)
             assert len((await ada.reads(thread))["posts"]) == 2
             assert time.monotonic() - began < 3 * SOON
         await ada.replies(thread)
+    tried.count("faults", "engines stopped, killed or hung")

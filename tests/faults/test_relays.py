@@ -18,6 +18,7 @@ from shared.database.engine import make_engine, make_sessions
 from shared.outbox import add as adding
 from shared.outbox.publisher import Partition, Publisher
 from shared.outbox.relay import Relay, Swept
+from tests import tried
 from tests.bus.conftest import Service, eventually
 from tests.bus.test_relay import relaying
 from tests.faults.children import thread
@@ -29,6 +30,11 @@ CUT = (
 HOLDER = (
     "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
     " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+)
+WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'relay' AND datname = current_database()"
+    " AND query LIKE '%try_advisory_lock%' AND state = 'idle' AND pid NOT IN"
+    " (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
 )
 EMPTY = "SELECT 1 WHERE NOT EXISTS (SELECT FROM outbox)"
 
@@ -88,6 +94,7 @@ async def test_three_relays_that_lose_their_lock_again_and_again_lose_no_row_and
         await eventually(is_compacted, within=60)
         left = await arrived(service, compacted.name)
         assert {versions[-1] for versions in left.values()} == {*range(2381, 2401)}
+        tried.count("faults", "locks lost", 12)
     finally:
         for task in relays:
             task.cancel()
@@ -122,6 +129,25 @@ class Slow(Publisher):
         return await super().publish(rows, blocked)
 
 
+async def test_of_two_relays_one_publishes_while_the_other_waits(service: Service) -> None:
+    slow = Relay("forum", service.settings)
+    held = slow._publisher = Slow("forum", service.kafka)
+    await write(service, 0, 1)
+    async with relaying(slow):
+        await held.at_work.wait()
+        async with relaying(Relay("forum", service.settings)):
+            await write(service, 2)
+
+            async def is_decided() -> bool:
+                return await service.has(WAITING) or bool(await arrived(service))
+
+            await eventually(is_decided)
+            assert await arrived(service) == {}, "both publish"
+            held.go_on.set()
+            await eventually(partial(service.has, EMPTY))
+    assert await arrived(service) == {str(UUID(int=0)): [0, 1, 2]}
+
+
 async def test_a_relay_whose_connection_ends_in_the_middle_of_a_batch_sends_nothing_more(
     service: Service,
 ) -> None:
@@ -142,6 +168,7 @@ async def test_a_relay_whose_connection_ends_in_the_middle_of_a_batch_sends_noth
                 )
             )
     assert await arrived(service) == {str(UUID(int=0)): [0, 1, 2, 3]}
+    tried.count("faults", "locks lost")
 
 
 class Unanswered(Publisher):

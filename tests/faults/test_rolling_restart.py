@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from deploy.embedded.ports import free_port
+from tests import tried
 from tests.engines import Engines
 from tests.forum.conftest import REGION_FILE
 from tests.tokens import Issuer
@@ -145,6 +146,7 @@ async def test_processes_are_replaced_under_load_and_nobody_notices(engines: Eng
                 return not await database.fetchval("SELECT count(*) FROM outbox")
 
             await eventually(all_published)
+            tried.count("faults", "rolling restarts", RESTARTS)
         finally:
             forums.kill()
             await database.close()
