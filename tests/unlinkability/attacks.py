@@ -7,7 +7,8 @@ from datetime import timedelta
 from functools import cached_property
 from math import log, sqrt
 
-from tests.unlinkability.sightings import Dump, Sighting, aliases_in, sightings, values_of
+from tests.unlinkability.sightings import Dump, Row, Sighting, aliases_in, sightings, values_of
+from tests.unlinkability.waiting import as_expected
 
 WINDOWS = {
     "1 s": timedelta(seconds=1),
@@ -15,6 +16,9 @@ WINDOWS = {
     "1 h": timedelta(hours=1),
     "1 day": timedelta(days=1),
 }
+NOTED = ("on disk", "__consumer_offsets")  # tables' pages and consumers' offsets
+Standing = tuple[str, Row]  # whose, which
+Span = tuple[float, float, str]  # between two moments (one, where the time is exact), whose
 Scores = Mapping[tuple[str, str], float]
 
 
@@ -25,21 +29,59 @@ class Store:
     dump: Dump
     names: Mapping[str, str]
     seen: Sequence[Sighting]
+    noted: Sequence[Sighting] = ()  # in what engines note for themselves
+    standing: Sequence[Standing] = ()  # every alias in every row, also where no time is known
+    lying: Sequence[Standing] = ()  # the same of what engines note
 
     @classmethod
     def read(cls, dump: Dump, names: Mapping[str, str]) -> "Store":
-        return cls(dump, names, sightings(dump, names))
+        seen: tuple[list[Sighting], ...] = ([], [])
+        for sighting in sightings(dump, names):
+            seen[_is_noted(sighting.row)].append(sighting)
+        stands: tuple[list[Standing], ...] = ([], [])
+        for row in dump.rows:
+            stands[_is_noted(row)].extend((alias, row) for alias in sorted(aliases_in(row, names)))
+        return cls(dump, names, seen[False], seen[True], stands[False], stands[True])
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        return [_span(sighting) for sighting in self.seen]
+
+    @cached_property
+    def noted_spans(self) -> list[Span]:
+        return [_span(sighting) for sighting in self.noted]
 
     @cached_property
     def aliases(self) -> list[str]:
         """Whoever stands there at all, in an order that says nothing."""
-        return sorted({alias for row in self.dump.rows for alias in aliases_in(row, self.names)})
+        return sorted({alias for alias, _ in [*self.standing, *self.lying]})
 
 
 def shared_values(one: Store, other: Store) -> list[object]:
     """Values that stand in the rows of only one or two people of each store: they would join them."""
     here, there = values_of(one.dump, one.names), values_of(other.dump, other.names)
     return [value for value in here.keys() & there.keys() if len(here[value]) <= 2 and len(there[value]) <= 2]
+
+
+def astray(people: Sequence[Mapping[str, str]], places: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(store, place) for every alias that stands in a place which isn't its own service's.
+
+    `people`: per person, store → alias; `places`: "forum", "log events.log", … → all that stands there.
+    """
+    return [
+        (store, place)
+        for person in people
+        for store, alias in person.items()
+        for place, content in places.items()
+        if place != store.partition(":")[0] and alias in content
+    ]
+
+
+def on_the_way(kafka: Sequence[Row]) -> list[Row]:
+    """Records that passed the switchboard, or were to, and can still be read."""
+    return [
+        row for row in kafka if row.table.startswith(("local.activity", "local.notices", "local.engagement"))
+    ]
 
 
 def named_rightly(scores: Scores, partners: Mapping[str, str], candidates: Sequence[str]) -> float:
@@ -56,10 +98,19 @@ def attacks() -> dict[str, Callable[[Store, Store], Scores]]:
     """All patterns the attacker tries, by name."""
     return {
         **{f"within {name}": _cooccurrence(window) for name, window in WINDOWS.items()},
+        **{
+            f"within {name}, by engines' notes": _cooccurrence(window, noted=True)
+            for name, window in WINDOWS.items()
+        },
         "order of first appearance": lambda a, b: _by_rank(_first_seen(a), _first_seen(b)),
-        "order of transactions": lambda a, b: _by_rank(_first_seen(a), _first_moment(b)),
-        "row order": lambda a, b: _by_rank(_first_seen(a), _place(b)),
+        "order of transactions": lambda a, b: _by_rank(_first_seen(a), _first_moment(b.standing)),
+        "row order": lambda a, b: _by_rank(_first_seen(a), _place(b.standing)),
+        "order of transactions on disk": lambda a, b: _by_rank(
+            _first_seen(a), _first_moment([*b.standing, *b.lying])
+        ),
+        "row order on disk": lambda a, b: _by_rank(_first_seen(a), _place(b.lying)),
         "counts per day": _day_by_day,
+        "what should be waiting": as_expected,
         "counts in all": lambda a, b: _by_rank(_counts(a), _counts(b)),
     }
 
@@ -94,30 +145,40 @@ def _standardised(scores: Scores) -> dict[tuple[str, str], float]:
     return {pair: (score - mean) / spread for pair, score in scores.items()} if spread else {}
 
 
-def _cooccurrence(window: timedelta) -> Callable[[Store, Store], Scores]:
+def _cooccurrence(window: timedelta, *, noted: bool = False) -> Callable[[Store, Store], Scores]:
     """How much oftener than others `a` was near where `b` was; rare coincidences weigh more."""
 
+    width = window.total_seconds()
+
+    def spans(store: Store) -> list[Span]:
+        found = [*store.spans, *store.noted_spans] if noted else store.spans
+        return [span for span in found if span[1] - span[0] <= width]
+
     def attack(one: Store, other: Store) -> Scores:
-        exact = [sighting for sighting in one.seen if sighting.vagueness <= window]
+        here = spans(one)
         scores = defaultdict[tuple[str, str], float](float)
-        for b in other.seen:
-            if b.vagueness <= window:
-                near = {a.alias for a in exact if _near(a, b, window)}
-                for alias in near:
-                    scores[alias, b.alias] += log(1 + len(one.aliases) / len(near))
+        for since, until, b in spans(other):
+            if since < until:
+                near = {a for begin, end, a in here if begin < until and (since < end or since <= begin)}
+            else:
+                near = {
+                    a
+                    for begin, end, a in here
+                    if (begin <= since < end if begin < end else abs(begin - since) <= width)
+                }
+            for alias in near:
+                scores[alias, b] += log(1 + len(one.aliases) / len(near))
         return scores
 
     return attack
 
 
-def _near(a: Sighting, b: Sighting, window: timedelta) -> bool:
-    if a.vagueness or b.vagueness:  # days: the same one
-        return (
-            (a.since < b.until and b.since < a.until)
-            or b.since <= a.since < b.until
-            or a.since <= b.since < a.until
-        )
-    return abs(a.since - b.since) <= window
+def _is_noted(row: Row) -> bool:
+    return row.table.endswith(NOTED)
+
+
+def _span(sighting: Sighting) -> Span:
+    return sighting.since.timestamp(), sighting.until.timestamp(), sighting.alias
 
 
 def _first_seen(store: Store) -> dict[str, float]:
@@ -128,16 +189,20 @@ def _first_seen(store: Store) -> dict[str, float]:
     return first
 
 
-def _first_moment(store: Store) -> dict[str, float]:
-    return _first(store, lambda sighting: sighting.row.moment)
+def _first_moment(rows: Sequence[Standing]) -> dict[str, float]:
+    first: dict[str, float] = {}
+    for alias, row in rows:
+        if row.moment is not None:
+            first[alias] = min(row.moment, first.get(alias, row.moment))
+    return first
 
 
-def _place(store: Store) -> dict[str, float]:
-    """The mean of the places in each table, by rank."""
+def _place(rows: Sequence[Standing]) -> dict[str, float]:
+    """The mean of the first places in each table, by rank."""
     tables = defaultdict[str, dict[str, float]](dict)
-    for sighting in store.seen:
-        known = tables[sighting.row.table]
-        known[sighting.alias] = min(sighting.row.place, known.get(sighting.alias, sighting.row.place))
+    for alias, row in rows:
+        known = tables[row.table]
+        known[alias] = min(row.place, known.get(alias, row.place))
     places = defaultdict[str, list[float]](list)
     for first in tables.values():
         for alias, rank in _ranks(first).items():
@@ -145,17 +210,8 @@ def _place(store: Store) -> dict[str, float]:
     return {alias: sum(ranks) / len(ranks) for alias, ranks in places.items()}
 
 
-def _first(store: Store, what: Callable[[Sighting], int | None]) -> dict[str, float]:
-    first: dict[str, float] = {}
-    for sighting in store.seen:
-        value = what(sighting)
-        if value is not None:
-            first[sighting.alias] = min(value, first.get(sighting.alias, value))
-    return first
-
-
 def _counts(store: Store) -> dict[str, float]:
-    return {alias: float(count) for alias, count in Counter(one.alias for one in store.seen).items()}
+    return {alias: float(count) for alias, count in Counter(alias for alias, _ in store.standing).items()}
 
 
 def _day_by_day(one: Store, other: Store) -> Scores:

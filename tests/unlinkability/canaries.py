@@ -1,10 +1,13 @@
 """Unmistakable names, addresses, e-mail addresses and phone numbers, typed where people may type, sought everywhere."""
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 LETTERS = "bcdfghjklmnpqrstvwxz"
+LENGTH = 12  # of a trace: a word of such letters, or a number
+RUNS = re.compile(rf"[{LETTERS}{LETTERS.upper()}]{{{LENGTH},}}|[0-9]{{{LENGTH},}}".encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +39,28 @@ class Canaries:
 
     def astray(self, places: Iterable[tuple[str, bytes]]) -> list[str]:
         """'field in place' for every canary that stands where it doesn't belong. `places`: name and all its bytes."""
-        found = []
-        for place, content in places:
-            lower = content.lower()
-            found += [
-                f"{canary.field} in {place}"
-                for canary in self.kept
-                if place not in canary.belongs and any(trace in lower for trace in canary.traces)
-            ]
-        return found
+        fields = {trace: canary for canary in self.kept for trace in canary.traces}
+        return sorted(
+            {
+                f"{fields[trace].field} in {place}"
+                for place, content in places
+                for trace in fields.keys() & traces_in(content)
+                if place not in fields[trace].belongs
+            }
+        )
 
     def _set_free(self, where: str, belongs: Iterable[str], *traces: str) -> None:
         self.kept.append(Canary(where, tuple(trace.lower().encode() for trace in traces), frozenset(belongs)))
 
 
+def traces_in(content: bytes) -> set[bytes]:
+    """All that could be a trace, in lower case."""
+    return {
+        run[start : start + LENGTH]
+        for run in map(bytes.lower, RUNS.findall(content))
+        for start in range(len(run) - LENGTH + 1)
+    }
+
+
 def _word() -> str:
-    return "".join(secrets.choice(LETTERS) for _ in range(12))
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))

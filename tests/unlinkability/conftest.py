@@ -1,18 +1,19 @@
 """The scenario is played once; its copies serve every test."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
 
 import pytest_asyncio
 
 from tests.engines import SERVICES
-from tests.unlinkability import copies
+from tests.unlinkability import copies, engines_notes
 from tests.unlinkability.attacks import Store, tried
+from tests.unlinkability.nights import SHUFFLED, nights
 from tests.unlinkability.rates import Rate
 from tests.unlinkability.scenario import Scenario, played
-from tests.unlinkability.sightings import Row
+from tests.unlinkability.sightings import Row, aliases_in
 
 STORES = (
     "forum",
@@ -27,15 +28,20 @@ OUTSIDE = tuple(service for service in SERVICES if service != "identity")
 
 @dataclass
 class Copies:
-    """What an attacker has (`stores`, `kafka`, `services`, `redis`, `files`) and the truth (`people`)."""
+    """What an attacker has (`stores`, `kafka`, `services`, `redis`, the stage's disk) and the truth (`people`)."""
 
     scenario: Scenario
     services: dict[str, list[Row]]
     kafka: list[Row]
     redis: list[Row]
-    files: list[tuple[str, bytes]]
     people: list[dict[str, str]]  # per person: store → alias
-    stores: dict[str, Store]
+    left: list[dict[str, str]]  # the same, of those who have left
+    nights: list[dict[str, Store]]  # the stores' copies of one night after the other
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """The last night's."""
+        return self.nights[-1]
 
     def partners(self, one: str, other: str) -> dict[str, str]:
         """Alias → alias of everybody who stands in both stores."""
@@ -47,13 +53,15 @@ class Copies:
         }
 
     def rates(self) -> list[Rate]:
-        """What the attacker achieves, for every pair of stores."""
-        return [
-            Rate((one, other), len(partners), len(self.stores[other].aliases), attempt)
-            for one, other in combinations(self.stores, 2)
-            if (partners := self.partners(one, other))
-            and (attempt := tried(self.stores[one], self.stores[other], partners))
-        ]
+        """What the attacker achieves, for every pair of stores, in each night's copies."""
+        found = []
+        for pair in combinations(STORES, 2):
+            one, other = pair
+            again = self.nights if {one, other} & set(SHUFFLED) else self.nights[-1:]
+            partners = self.partners(one, other)
+            attempts = [tried(night[one], night[other], partners) for night in again]
+            found.append(Rate(pair, len(partners), len(self.stores[other].aliases), attempts))
+        return found
 
 
 async def _who_is_who(scenario: Scenario) -> list[dict[str, str]]:
@@ -79,9 +87,26 @@ async def take(scenario: Scenario) -> Copies:
     services = {service: await copies.tables(stage, service) for service in OUTSIDE}
     kafka = await copies.records(stage, scenario.study)
     redis = await copies.redis_keys(stage)
-    disk = list(copies.files(stage))
     people = await _who_is_who(scenario)
     spaces = {store: {person[store] for person in people if store in person} for store in STORES}
+    noted = await engines_notes.commits(stage, scenario.moves, spaces)
+    known = _stores(services, kafka, spaces, noted)
+    left = [{store: str(alias) for store, alias in member.aliases.items()} for member in scenario.left]
+    copied = []
+    async for night in nights(stage):
+        for service, tables in SHUFFLED.items():
+            on_disk = await engines_notes.pages(stage, service, tables, spaces[service])
+            services[service] = night[service] + on_disk
+        copied.append(known | _stores(services, kafka, {store: spaces[store] for store in SHUFFLED}, noted))
+    return Copies(scenario, services, kafka, redis, people, left, copied)
+
+
+def _stores(
+    services: dict[str, list[Row]],
+    kafka: list[Row],
+    spaces: dict[str, set[str]],
+    noted: dict[str, list[Row]],
+) -> dict[str, Store]:
     stores = {}
     for store, dump in copies.stores(services, kafka, spaces).items():
         names = {alias: alias for alias in spaces[store]}
@@ -91,8 +116,17 @@ async def take(scenario: Scenario) -> Copies:
             dump.rows += [
                 row for row in kafka if row.table.startswith("shared.forum.") and _ids(row) & set(names)
             ]
+        there = {alias for row in dump.rows for alias in aliases_in(row, names)}
+        dump.rows += [
+            replace(
+                row,
+                values=dict(row.values)
+                | {"whose": [alias for alias in row.values["whose"] if alias in there]},
+            )
+            for row in noted[store]
+        ]
         stores[store] = Store.read(dump, names)
-    return Copies(scenario, services, kafka, redis, disk, people, stores)
+    return stores
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

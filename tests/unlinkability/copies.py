@@ -1,7 +1,7 @@
 """Takes the copies an attacker has: every table, topic, Redis key and file outside identity."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from redis.asyncio import Redis
 
-from shared.bus.reader import reading
+from shared.bus.broker import make_consumer
 from shared.contracts.keep_alive import KEEP_ALIVE
 from shared.contracts.topics import CATALOGUE, research_topic
 from tests.engines import SERVICES
@@ -41,20 +41,41 @@ async def tables(stage: Stage, service: str) -> list[Row]:
 async def records(stage: Stage, study: UUID) -> list[Row]:
     """All records of all topics that Kafka still gives, keep-alives apart: they are nobody's."""
     found = []
-    async with reading(stage.kafka) as reader:
-        for topic in (*CATALOGUE, research_topic(study)):
-            async for record in reader.records(topic.name):
-                headers = {name: value.decode(errors="replace") for name, value in record.headers}
-                if headers.get("ce_type") == KEEP_ALIVE:
-                    continue
-                values = {
-                    "key": (record.key or b"").decode(errors="replace"),
-                    "body": _parsed(record.value or b""),
-                    "at": datetime.fromtimestamp(record.timestamp / 1000, UTC),
-                    "headers": headers,
-                }
-                found.append(Row(topic.name, values, record.offset))
+    for record in await everything_on(
+        stage, [*(topic.name for topic in CATALOGUE), research_topic(study).name]
+    ):
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        if headers.get("ce_type") == KEEP_ALIVE:
+            continue
+        values = {
+            "key": (record.key or b"").decode(errors="replace"),
+            "body": _parsed(record.value or b""),
+            "at": datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            "headers": headers,
+        }
+        found.append(Row(record.topic, values, record.offset))
     return found
+
+
+async def everything_on(stage: Stage, topics: Sequence[str]) -> list[Any]:
+    """Every record of these topics up to their ends, in order within each partition."""
+    consumer = make_consumer(stage.kafka, "copies")
+    await consumer.start()
+    try:
+        places = [place for topic in topics for place in await consumer.partitions(topic)]
+        starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        left = {place for place in places if starts[place] < ends[place]}
+        consumer.assign(list(left))
+        for place in left:
+            consumer.seek(place, starts[place])
+        found = dict[Any, list[Any]]()
+        while left:
+            for place, batch in (await consumer.getmany(timeout_ms=500)).items():
+                found.setdefault(place, []).extend(batch)
+            left = {place for place in left if await consumer.position(place) < ends[place]}
+        return [record for place in places for record in found.get(place, ())]
+    finally:
+        await consumer.stop()
 
 
 async def redis_keys(stage: Stage) -> list[Row]:
@@ -70,19 +91,26 @@ async def redis_keys(stage: Stage) -> list[Row]:
     return found
 
 
-def files(stage: Stage) -> Iterator[tuple[str, bytes]]:
-    """Everything the engines have on disk, logs included: one place per cluster, topic, log."""
-    folders = {f"postgres {one}": stage.home / "postgres" / one for one in SERVICES}
+def kafkas_files(stage: Stage) -> Iterator[tuple[str, bytes]]:
+    """All segments, those of deleted and compacted records included: one place per topic's partition."""
     for partition in sorted((stage.home / "kafka" / "data").iterdir()):
         if partition.is_dir():
-            folders[f"kafka {partition.name.rpartition('-')[0]}"] = partition
             yield f"kafka {partition.name.rpartition('-')[0]}", _content(partition)
-    for name, folder in folders.items():
-        if name.startswith("postgres"):
-            yield name, _content(folder)
+
+
+def files(stage: Stage) -> Iterator[tuple[str, bytes]]:
+    """Everything the engines have on disk, logs included: one place per cluster, partition, log."""
+    yield from kafkas_files(stage)
+    for service in SERVICES:
+        yield f"postgres {service}", _content(stage.home / "postgres" / service)
+    yield "redis", _content(stage.home / "redis")
+    yield from logs(stage)
+
+
+def logs(stage: Stage) -> Iterator[tuple[str, bytes]]:
+    """What engines and services log."""
     for log in sorted(stage.logs.iterdir()):
         yield f"log {log.name}", log.read_bytes()
-    yield "redis", _content(stage.home / "redis")
 
 
 def stores(services: dict[str, list[Row]], kafka: list[Row], aliases: dict[str, set[str]]) -> dict[str, Dump]:

@@ -2,6 +2,7 @@
 
 29 members over half a year: all read, 19 write, 24 answer a café now and then, 17 come to one. Nights are quiet, and
 nobody does two things at once: what people do in the forum and what they do about cafés are visits of their own.
+Two more write and answer as well, and leave in the fifth month.
 """
 
 import random
@@ -18,8 +19,9 @@ WEEKS, CAFES = 26, 12
 THREADS, REPLIES, READINGS, ANSWERS = 10, 50, 36, 40
 APART = timedelta(minutes=20)
 CAFE_AT = time(18)
+LEAVERS = (MEMBERS, MEMBERS + 1)
 
-Act = Literal["arrive", "thread", "reply", "read", "answer", "check-in", "cafe"]
+Act = Literal["arrive", "thread", "reply", "read", "answer", "check-in", "cafe", "leave"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,17 @@ class Plan:
             who = self.random.randrange(MEMBERS)
             yield Visit(self._some_day_of(who), who, "read", luck=luck())
         yield from self._cafe_visits()
+        yield from self._visits_of_leavers()
+
+    def _visits_of_leavers(self) -> Iterator[Visit]:
+        """They leave while a café that they answered is still to come."""
+        acts: tuple[Act, ...] = ("arrive", "thread", "reply", "reply", "answer", "leave")
+        for who in LEAVERS:
+            cafe = CAFES - 4 + who % 2
+            until_then = (self.cafe_days[cafe] - self.first_day).days
+            for act, day in zip(acts, (40, 60, 80, 100, until_then - 5, until_then - 3), strict=True):
+                at = self._at(self.first_day + timedelta(days=day + who % 2))
+                yield Visit(at, who, act, cafe, self.random.random())
 
     def _cafe_visits(self) -> Iterator[Visit]:
         for number in range(ANSWERS):

@@ -9,16 +9,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from shared import clock
-from tests.people import Person
+from tests.people import PASSPHRASE, Person
 from tests.unlinkability.canaries import Canaries
 from tests.unlinkability.cast import Cast, Member
-from tests.unlinkability.plan import MEMBERS, ZONE, Plan, Visit
+from tests.unlinkability.plan import LEAVERS, MEMBERS, ZONE, Plan, Visit
 from tests.unlinkability.settling import Settling
 from tests.unlinkability.stage import Stage, staged
 
-FORUM, EVENTS = "postgres forum", "postgres events"
-IDENTITY, ANALYTICS = "postgres identity", "postgres analytics"
+# Places: what a service's tables say, and all that its cluster has on disk.
+FORUM, EVENTS, IDENTITY, ANALYTICS = (
+    (f"tables {service}", f"postgres {service}") for service in ("forum", "events", "identity", "analytics")
+)
 COMMUNITIES = "kafka local.events.communities.v1"
+DAY_SECONDS = 86_400.0
 
 
 def on(kind: str) -> str:
@@ -35,6 +38,7 @@ class Scenario:
     plan: Plan
     canaries: Canaries = field(default_factory=Canaries)
     members: dict[int, Member] = field(default_factory=dict)
+    left: list[Member] = field(default_factory=list)
     moves: list[tuple[float, datetime]] = field(default_factory=list)
     communities: list[str] = field(default_factory=list)
     cafes: dict[int, str] = field(default_factory=dict)
@@ -54,14 +58,15 @@ class Scenario:
         """Let time pass, and with it what the switchboard holds: first what is due in a minute, then in an hour."""
         for table, later in (("notices_held", timedelta(minutes=1)), ("acts_held", timedelta(hours=1))):
             stop = self.stage.time.at + later
-            if stop < at and await self.settling.held(table):
+            if stop < at and await self.settling.held(table, stop):
                 await self._move(stop)
-                while await self.settling.held(f"{table} WHERE due_at <= '{stop - later / 2}'"):
-                    pass
+                await self.settling.released(table, stop - later / 2)
                 await self.settling.settle()
-        held = [await self.settling.held(table) for table in ("notices_held", "acts_held")]
+        tables = [table for table in ("notices_held", "acts_held") if await self.settling.held(table, at)]
         await self._move(at)
-        if any(held):
+        for table in tables:
+            await self.settling.released(table, at - timedelta(hours=1))
+        if tables:
             await self.settling.settle()
 
     async def _move(self, at: datetime) -> None:
@@ -86,15 +91,15 @@ class Scenario:
         operator = await self.cast.first_operator()
         text = self.canaries.text
         for area in ("By the fjord", "In the valley"):
-            named = {"name": text("community name", EVENTS, IDENTITY, COMMUNITIES), "area": area}
+            named = {"name": text("community name", *EVENTS, *IDENTITY, COMMUNITIES), "area": area}
             made = await operator.makes("events", "/communities", named)
             self.communities.append(made["id"])
         await self.settling.settle()
-        name = self.canaries.name("display name", IDENTITY, FORUM, on("profiles"))
+        name = self.canaries.name("display name", *IDENTITY, *FORUM, on("profiles"))
         self.kari = await operator.invites("consultant", self.communities, name=name)
         analyst = await operator.invites("analyst")
         proposal = {
-            "title": text("study title", ANALYTICS),
+            "title": text("study title", *ANALYTICS),
             "communities": self.communities,
             "ends_on": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
         }
@@ -118,14 +123,16 @@ class Scenario:
                 await member.composes_a_page()
                 await self._reads(member.person, 0.0)
             case "thread":
-                await self._opens_thread(member.person)
+                await self._opens_thread(visit.who, member.person)
             case "reply":
-                await self._replies(member.person, visit.luck)
+                await self._replies(visit.who, member.person, visit.luck)
             case "read":
                 await member.composes_a_page()
                 await self._reads(member.person, visit.luck)
             case "answer":
                 await self._answers(member.person, self.cafes[visit.what], visit.luck)
+            case "leave":
+                await self._leaves(visit.who)
             case "check-in":
                 await self._checks_in(member.person, self.cafes[visit.what])
 
@@ -136,16 +143,22 @@ class Scenario:
         member = Member(self.cast, who, person, community, signed_in=self.stage.time.at.timestamp())
         self.members[who] = member
         await member.token("forum")
-        await person.makes(
-            "forum", "/profile", {"name": self.canaries.name("forum name", FORUM, on("profiles"))}
-        )
+        places = FORUM if who in LEAVERS else (*FORUM, on("profiles"))  # a name stays reserved
+        name = self.canaries.name("forum name", *places)
+        await person.makes("forum", "/profile", {"name": name})
         return member
+
+    def _words(self, who: int, field: str, kind: str) -> str:
+        """A text in the forum. Of those who have left by the end only the pages on disk may still have it."""
+        places = FORUM[1:] if who in LEAVERS else (*FORUM, on(kind))
+        return self.canaries.text(field, *places)
 
     async def _kari_comes(self) -> None:
         self.kari = await self.cast.sign_in(self.kari.sign_in_name)
 
     async def _thread(self, person: Person, luck: float) -> dict[str, Any] | None:
-        listed = (await person.reads("forum", "/threads", limit=30))["items"]
+        items = (await person.reads("forum", "/threads", limit=30))["items"]
+        listed = [thread for thread in items if not thread["removed"]]
         if not listed:
             return None
         # Newer threads are likelier to be opened.
@@ -158,22 +171,19 @@ class Scenario:
         if page:
             await person.puts("forum", f"/threads/{page['id']}/read-mark", {"upto": page["posts"][-1]["id"]})
 
-    async def _opens_thread(self, person: Person) -> None:
-        text = self.canaries.text
-        title = text("thread title", FORUM, on("threads"))[:118]
-        body = text("thread body", FORUM, on("posts"))
+    async def _opens_thread(self, who: int, person: Person) -> None:
+        title = self._words(who, "thread title", "threads")[:118]
+        body = self._words(who, "thread body", "posts")
         await person.makes("forum", "/threads", {"title": title, "wish": "listen", "body": body})
-        await person.reads("forum", "/search", q=text("search"))
+        await person.reads("forum", "/search", q=self.canaries.text("search"))
 
-    async def _replies(self, person: Person, luck: float) -> None:
+    async def _replies(self, who: int, person: Person, luck: float) -> None:
         page = await self._thread(person, luck)
         if page is None:
-            await self._opens_thread(person)
+            await self._opens_thread(who, person)
             return
         path = f"/threads/{page['id']}"
-        reply = await person.makes(
-            "forum", f"{path}/posts", {"body": self.canaries.text("reply", FORUM, on("posts"))}
-        )
+        reply = await person.makes("forum", f"{path}/posts", {"body": self._words(who, "reply", "posts")})
         await person.puts("forum", f"{path}/read-mark", {"upto": reply["id"]})
 
     async def _kari_plans(self, cafe: int) -> None:
@@ -185,7 +195,7 @@ class Scenario:
             "zone": ZONE.key,
             "step_free": True,
         } | {
-            name: text(f"café {name}", EVENTS)
+            name: text(f"café {name}", *EVENTS)
             for name in ("title", "area", "way_there", "toilet", "met_by", "place", "prompt_text")
         }
         self.cafes[cafe] = (await self.kari.makes("events", "/gatherings", body))["ids"][0]
@@ -205,6 +215,17 @@ class Scenario:
         await self._kari_comes()
         code = (await self.kari.reads("events", f"/gatherings/{cafe}/code"))["code"]
         await person.makes("events", f"/gatherings/{cafe}/check-in", {"code": code})
+
+    async def _leaves(self, who: int) -> None:
+        member = self.members.pop(who)
+        for audience in ("events", "notifications"):
+            await member.token(audience)
+        participants = await self.cast.participants("forum", [member.aliases["forum"]])
+        enrolled = await self.cast.study_aliases(self.study)
+        for source, alias in enrolled[participants[member.aliases["forum"]]].items():
+            member.aliases[f"analytics:{source}"] = alias
+        await member.person.makes("identity", "/me/erasure", {"passphrase": PASSPHRASE})
+        self.left.append(member)
 
     async def types_in_vain(self) -> None:
         """Refused words are kept nowhere: wrong sign-ins, requests that don't fit, recoveries of nobody."""
@@ -245,6 +266,8 @@ async def played(today: datetime) -> AsyncIterator[Scenario]:
             scenario = Scenario(stage, cast, plan)
             await scenario.play(settling)
             await scenario.types_in_vain()
+            stage.idle += DAY_SECONDS  # keep-alives fall due: by them segments roll
             await settling.settle()
+            assert not await settling.held("endings_due", datetime.max.replace(tzinfo=UTC))
             assert len(scenario.members) == MEMBERS
             yield scenario

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Any, Self
 
 import asyncpg
@@ -40,10 +41,19 @@ class Settling:
         await self.consumer.stop()
         await self.admin.close()
 
-    async def held(self, table: str) -> int:
-        """How many records the switchboard holds."""
-        count: int = await self.databases["identity"].fetchval(f"SELECT count(*) FROM {table}")
+    async def held(self, table: str, due_by: datetime) -> int:
+        """How many records the switchboard holds in `table` that are due by then."""
+        count: int = await self.databases["identity"].fetchval(
+            f"SELECT count(*) FROM {table} WHERE due_at <= $1", due_by
+        )
         return count
+
+    async def released(self, table: str, due_by: datetime, seconds: float = 60) -> None:
+        """Return when the switchboard has let go of what was due by then."""
+        deadline = time.monotonic() + seconds
+        while await self.held(table, due_by):
+            assert time.monotonic() < deadline, f"{table} still holds something after {seconds} s"
+            await asyncio.sleep(0.02)
 
     async def settle(self, seconds: float = 60) -> None:
         """Return when all that was published is handled and nothing waits to be published."""

@@ -9,10 +9,12 @@ import asyncio
 import importlib
 import secrets
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -34,6 +36,7 @@ from shared.bus.bus import Bus
 from shared.clock import SettableClock
 from shared.contracts.topics import CATALOGUE, Kind
 from shared.database.migrations import migrate
+from shared.outbox import keep_alives
 from shared.settings import KafkaSettings
 from shared.telemetry import logging as service_logging
 from tests.engines import PASSWORD, SERVICES
@@ -51,11 +54,13 @@ class Stage:
     home: Path
     time: SettableClock
     databases: dict[str, str] = field(default_factory=dict)  # service → plain DSN of that cluster's superuser
+    owned: dict[str, str] = field(default_factory=dict)  # service → SQLAlchemy's DSN of its own role
     redis_url: str = ""
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     apps: dict[str, ASGIApp] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     buses: list[Bus] = field(default_factory=list)
+    idle: float = 0.0  # seconds by which the clock of keep-alives, which is monotonic, is ahead
 
     @property
     def keys_file(self) -> Path:
@@ -81,11 +86,12 @@ class Stage:
 def _watched(stage: Stage) -> Iterator[None]:
     """The buses are noted as they start, and the switchboard looks for what is due as soon as the clock has moved.
 
-    How often it looks isn't tested here.
+    How often it looks isn't tested here. Keep-alives go by `stage.idle`.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runners, "NOTICES_LOOK_SECONDS", 0.05)
         patch.setattr(runners, "LOOK_SECONDS", 0.1)
+        patch.setattr(keep_alives, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + stage.idle))
         start = Bus.start
 
         async def noted(bus: Bus) -> None:
@@ -97,12 +103,12 @@ def _watched(stage: Stage) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def staged(time: SettableClock) -> AsyncIterator[Stage]:
+async def staged(clock: SettableClock) -> AsyncIterator[Stage]:
     """Everything started, and everything stopped and removed at the end."""
     async with AsyncExitStack() as ends:
         home = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="peercafe-unlinkability-")))
         home.chmod(0o755)  # noqa: ASYNC240 - the clusters run as a user of their own where this process is root
-        stage = Stage(home, time, secrets={service: secrets.token_urlsafe(32) for service in SERVICES})
+        stage = Stage(home, clock, secrets={service: secrets.token_urlsafe(32) for service in SERVICES})
         await _start_engines(stage, ends)
         make_key_file(stage.keys_file)
         log = ends.enter_context((stage.logs / "services.log").open("w"))
@@ -130,12 +136,10 @@ async def _start_engines(stage: Stage, ends: AsyncExitStack) -> None:
         ends.push_async_callback(asyncio.to_thread, stop)
         await asyncio.to_thread(start)
 
-    owned: dict[str, str] = {}
-
     async def cluster(service: str) -> None:
         postgres = Postgres(service, home=stage.home, register=register, password=PASSWORD, durable=False)
         await run(postgres.start, postgres.stop)
-        owned[service] = (await asyncio.to_thread(postgres.set_up, service, PASSWORD)).sqlalchemy
+        stage.owned[service] = (await asyncio.to_thread(postgres.set_up, service, PASSWORD)).sqlalchemy
         stage.databases[service] = postgres.superuser(service).plain
 
     async def topics() -> None:
@@ -146,7 +150,7 @@ async def _start_engines(stage: Stage, ends: AsyncExitStack) -> None:
 
     await asyncio.gather(topics(), run(redis.start, redis.stop), *map(cluster, SERVICES))
     stage.redis_url = redis.url()
-    for service, dsn in owned.items():  # one at a time: alembic keeps its context in a module
+    for service, dsn in stage.owned.items():  # one at a time: alembic keeps its context in a module
         await migrate(dsn, service)
 
 
@@ -168,10 +172,9 @@ async def _keep_facts(kafka: KafkaSettings) -> None:
 
 
 def _app(stage: Stage, service: str) -> ASGIApp:
-    own = stage.databases[service].replace("postgresql://", "postgresql+asyncpg://")
     given: dict[str, Any] = {
         "region_file": REGION,
-        "database_url": own.replace("postgres:", f"{service}:", 1),
+        "database_url": stage.owned[service],
         "redis_url": stage.redis_url.replace("peercafe:", f"{service}:"),
         "kafka": stage.kafka,
         "identity_url": "http://peercafe/api/identity",

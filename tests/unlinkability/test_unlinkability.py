@@ -1,16 +1,31 @@
 """Half a year of 29 people, copied whole but for identity: nobody can be joined to anybody."""
 
+import asyncio
 import os
 from itertools import combinations
 
 import pytest
 
+from tests.people import eventually
+from tests.tried import count
 from tests.unlinkability import rates
-from tests.unlinkability.attacks import shared_values
+from tests.unlinkability.attacks import astray, on_the_way, shared_values
 from tests.unlinkability.conftest import Copies
+from tests.unlinkability.copies import files, kafkas_files, logs, records
+from tests.unlinkability.nights import SHUFFLED
 
 AT_MOST = 3  # of 29
 NEAR = 3.0  # what chance makes of a rate from run to run
+CLEANED_WITHIN = 120.0  # seconds; the cleaner comes by every 15
+# Per store, the table that keeps the alias of who has left, so that it is refused for ever.
+REFUSING = {
+    "forum": "members",
+    "events": "guests",
+    "notifications": "departed",
+    "analytics:membership": "study_aliases",
+    "analytics:forum": "study_aliases",
+    "analytics:events": "study_aliases",
+}
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -21,55 +36,80 @@ pytestmark = [
 async def test_no_two_aliases_of_a_person_share_a_value(taken: Copies) -> None:
     for one, other in combinations(taken.stores, 2):
         assert not shared_values(taken.stores[one], taken.stores[other]), (one, other)
+        count("unlinkability", "pairs of stores searched for common values")
 
 
 async def test_no_alias_of_one_service_stands_in_another_or_in_a_log(taken: Copies) -> None:
-    for person in taken.people:
+    places = {service: str([row.values for row in rows]) for service, rows in taken.services.items()}
+    places |= {log: content.decode(errors="replace") for log, content in logs(taken.scenario.stage)}
+    assert not astray(taken.people + taken.left, places)
+    aliases = sum(map(len, taken.people + taken.left))
+    count(
+        "unlinkability", "aliases sought in other services' tables and in logs", aliases * (len(places) - 1)
+    )
+
+
+async def test_of_who_left_only_what_refuses_them_is_kept(taken: Copies) -> None:
+    assert len(taken.left) == 2
+    for person in taken.left:
         for store, alias in person.items():
-            for service, rows in taken.services.items():
-                if service != store.partition(":")[0]:
-                    assert alias not in str([row.values for row in rows]), (store, service)
-            assert not [
-                place
-                for place, content in taken.files
-                if place.startswith("log") and alias.encode() in content
-            ]
+            tables = {
+                row.table for row in taken.services[store.partition(":")[0]] if alias in str(row.values)
+            }
+            topics = {row.table for row in taken.kafka if alias in str(row.values)}
+            assert tables <= {REFUSING[store]}, (store, tables)
+            assert all(topic.startswith(("local.identity.", "local.research.")) for topic in topics), topics
+            assert not [row for row in taken.redis if alias in row.table + str(row.values)]
 
 
 async def test_what_passed_the_switchboard_is_gone(taken: Copies) -> None:
-    passing = ("local.activity", "local.notices", "local.engagement")
-    assert not [row.table for row in taken.kafka if row.table.startswith(passing)]
+    assert not on_the_way(taken.kafka)
+
+
+async def test_the_engines_notes_were_read(taken: Copies) -> None:
+    for service, tables in SHUFFLED.items():
+        store = taken.stores[service]
+        lying = {(row.table, alias) for alias, row in store.lying}
+        standing = {(f"{row.table} on disk", alias) for alias, row in store.standing if row.table in tables}
+        assert standing
+        assert standing <= lying
+        assert [row for row in store.dump.rows if row.table == "__consumer_offsets"]
 
 
 async def test_patterns_name_at_most_three_of_29(taken: Copies) -> None:
     found = taken.rates()
-    print(  # noqa: T201 - this is what the run shows
-        "\n" + rates.table(found)
-    )
-    for rate in found:
-        print(  # noqa: T201 - this is what the run shows
-            rate.stores, {attack: round(right, 1) for attack, right in rate.right.items()}
-        )
     if os.environ.get("RATES") == "write":
         rates.write(found)
     known = rates.written()
     assert known.keys() == {" × ".join(rate.stores) for rate in found}
     for rate in found:
-        assert rate.named <= known[" × ".join(rate.stores)] + NEAR, rate
+        assert rate.named <= known[" × ".join(rate.stores)] + NEAR, rate.told
         if not any(store.startswith("analytics") for store in rate.stores):
-            assert rate.named <= AT_MOST, rate
+            assert rate.named <= AT_MOST, rate.told
+        count("unlinkability", "attacks by pattern", len(rate.right) * len(rate.copies))
+    print(  # noqa: T201 - this is what the run shows
+        "\n".join(["", rates.table(found), *(rate.told for rate in found)])
+    )
 
 
 async def test_canaries_stay_where_they_were_let_fly(taken: Copies) -> None:
-    canaries = taken.scenario.canaries
+    canaries, stage = taken.scenario.canaries, taken.scenario.stage
+
+    async def in_segments() -> list[str]:
+        await asyncio.sleep(1)
+        return canaries.astray(kafkas_files(stage))
+
+    # The words of those who left go from the segments as soon as Kafka's cleaner has come by.
+    await eventually(in_segments, lambda astray: not astray, seconds=CLEANED_WITHIN)
     copied = [
-        (f"postgres {service}", str([row.values for row in rows]).encode())
+        (f"tables {service}", str([row.values for row in rows]).encode())
         for service, rows in taken.services.items()
     ]
-    copied += [(f"kafka {row.table}", str(row.values).encode()) for row in taken.kafka]
+    kafka = await records(stage, taken.scenario.study)
+    copied += [(f"kafka {row.table}", str(row.values).encode()) for row in kafka]
     copied += [("redis", (row.table + str(row.values)).encode()) for row in taken.redis]
-    print(  # noqa: T201 - this is what the run shows
-        f"\n{len(canaries.kept)} canaries sought in {len(copied)} copies and {len(taken.files)} places on disk"
-    )
     assert not canaries.astray(copied)
-    assert not canaries.astray(taken.files)
+    places = list(files(stage))
+    assert not canaries.astray(places)
+    count("unlinkability", "canaries", len(canaries.kept))
+    count("unlinkability", "copies and places on disk searched for them", len(copied) + len(places))
