@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 
@@ -67,8 +68,7 @@ class _Connection(asyncio.Protocol):
         self._answer = b""
         self._sent_at = 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:  # uvloop's, of no class of asyncio's
         self._transport = transport
         self._send_next()
 
