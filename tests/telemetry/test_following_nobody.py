@@ -87,11 +87,6 @@ def test_requests_are_told_by_template_method_and_class_of_status(here: Here) ->
     assert 0 < total < within * BOUNDS[-1]
 
 
-def test_only_an_unexpected_error_is_a_fault(here: Here) -> None:
-    assert scrape(here, "events").get("peercafe_http_faults_total", status="500") is None
-    assert "peercafe_http_faults_total" in scrape(here, "events").text
-
-
 def test_acts_outside_the_forum_change_nothing_that_day_and_leave_in_tens(here: Here) -> None:
     template = "/gatherings/{gathering_id}/answer"
     relayed(here)

@@ -10,7 +10,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.api import metrics
+from shared.api import metrics, problems
 from shared.bus.broker import make_broker
 from shared.bus.bus import Bus
 from shared.bus.facts import subscribe_facts
@@ -21,6 +21,7 @@ from shared.database.engine import make_engine, make_sessions
 from shared.outbox import add
 from shared.outbox.relay import Relay
 from shared.settings import KafkaSettings
+from shared.telemetry.requests import CountRequests, Requests
 from tests.bus.conftest import Service, eventually, note_down, running, service
 from tests.telemetry.scraping import Scrape, scrape
 
@@ -185,3 +186,33 @@ async def test_connections_in_use_are_told_in_quarters_of_the_pool(service: Serv
             said = await look()
         assert said.get("peercafe_database_pool_used_ratio") == 0.75
         assert said.get("peercafe_engine_up", engine="database") == 1
+
+
+async def test_only_errors_of_ours_and_of_engines_are_faults() -> None:
+    app, requests = FastAPI(), Requests()
+    problems.install(app)
+    app.add_middleware(CountRequests, requests=requests)
+    errors = {"bug": ZeroDivisionError, "away": ConnectionError, "theirs": problems.NotFound}
+
+    @app.get("/{kind}")
+    async def fail(kind: str) -> None:
+        if kind == "gone":
+            await asyncio.Event().wait()
+        raise errors[kind]()
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        for kind in ("bug", "away", "away", "theirs"):
+            await client.get(f"/{kind}")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.get("/gone")
+    faults = {sample.labels["status"]: sample.value for sample in requests.faults().samples}
+    assert faults == {"500": 1, "503": 2}
+    counts = {
+        (sample.labels["route"], sample.labels["status"]): sample.value
+        for family in requests.acts(exact=True)
+        for sample in family.samples
+        if sample.name == "peercafe_http_requests_total"
+    }
+    assert counts == {("/{kind}", "5xx"): 3, ("/{kind}", "4xx"): 1}, "whoever goes away is no fault"
