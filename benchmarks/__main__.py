@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import importlib
 import sys
 import time
@@ -39,12 +40,20 @@ async def measure(engines: Engines, parts: list[str], console: Console, *, long:
         began = time.monotonic()
         with console.status(f"{number}/{len(parts)}: measuring {part} …"):
             module = importlib.import_module(f"benchmarks.{part}")
+            calm_garbage_collector()
             found = await module.measure(engines, **(LONG[part] if long else {}))
         console.log(f"{number}/{len(parts)}: {part}, {time.monotonic() - began:.0f} s")
         for result in found:
             console.log(f"  {result.line.name}: {result.ratio:.2f} {result.notes}")
         results += found
     return results
+
+
+def calm_garbage_collector() -> None:
+    """As a region's process does once it has started: ours and the peers are measured in this one."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 def known_lines() -> list[Line]:

@@ -195,7 +195,7 @@ async def validating(service: Service) -> Result:
         )
 
     await ours()
-    return await interleaved(VALIDATING, ours, lambda: by_getmany(service, topic))
+    return await interleaved(VALIDATING, ours, lambda: by_getmany(service, topic), rounds=5)
 
 
 async def projecting(service: Service) -> Result:

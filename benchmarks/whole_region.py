@@ -95,8 +95,8 @@ async def after_the_replay(region: RunningRegion) -> Result:
     looks: list[float] = []
     for _ in range(LOOKS):
         await asyncio.sleep(BETWEEN_LOOKS)
-        looks.append(sum(proportional_mb(process) for process in region.processes()))
-    kinds = by_kind(region)
+        kinds = by_kind(region)
+        looks.append(sum(kinds.values()))
     notes = ", ".join(f"{name} {mb:.0f} MB" for name, mb in sorted(kinds.items(), key=lambda one: -one[1]))
     return Result(MEMORY, looks, [ALLOWED_MB] * LOOKS, notes=notes)
 
@@ -104,7 +104,8 @@ async def after_the_replay(region: RunningRegion) -> Result:
 def by_kind(region: RunningRegion) -> dict[str, float]:
     """Megabytes by program."""
     kinds: dict[str, float] = {}
-    for process in region.processes():
+    started = psutil.Process(region.pid)
+    for process in (started, *started.children(recursive=True)):
         try:
             name = process.name()
         except psutil.NoSuchProcess:
