@@ -10,7 +10,7 @@ APART := --ignore=tests/faults --ignore=tests/unlinkability/test_unlinkability.p
 export PORT DATA
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-abuse test-unlinkability bench check clean setup setup-dev
+.PHONY: help run test test-faults test-abuse test-unlinkability bench bench-long check clean setup setup-dev
 
 help:
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1	/p' Makefile
@@ -27,8 +27,11 @@ test-faults test-abuse: setup-dev ## Kills, cuts and floods; forged, hostile and
 test-unlinkability: setup-dev ## Half a year of 29 people, copied and attacked (RATES=write renews the table)
 	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest -s tests/unlinkability
 
-bench: setup-dev ## Speed as ratios against the raw libraries
-	@.venv/bin/python -m benchmarks
+bench: setup-dev ## Speed as ratios against the raw libraries, a quarter of an hour (PARTS=names)
+	@.venv/bin/python -m benchmarks $(PARTS)
+
+bench-long: setup-dev ## The large ones: half a million rows, a million posts
+	@.venv/bin/python -m benchmarks --long $(PARTS)
 
 check: setup-dev ## Format, rules, types, layers
 	.venv/bin/ruff format --check .

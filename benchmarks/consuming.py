@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,7 +28,7 @@ from shared.contracts.topics import Kind, Topic
 from shared.database.engine import make_engine, make_sessions
 from tests.engines import Engines
 
-RECORDS, FACTS, FACTS_ONE_BY_ONE = 50_000, 20_000, 1_000
+RECORDS, FACTS, FACTS_ONE_BY_ONE, KEYS = 50_000, 20_000, 1_000, 2_000
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 PATIENCE = 120.0
 
@@ -87,7 +87,7 @@ class Stopwatch:
         return (self._seen - self._first) / (self._ended - self._started)
 
 
-async def put(service: Service, topic: Topic, keyed: list[tuple[str, Payload]]) -> None:
+async def put(service: Service, topic: Topic, keyed: Sequence[tuple[str, Payload]]) -> None:
     """Records as our relay publishes them: an envelope with an id of its own each."""
     producer = make_producer(service.settings.kafka, "benchmark")
     await producer.start()
@@ -178,56 +178,81 @@ async def _apply_one(database: asyncpg.Connection, group: str, record: Any) -> N
             await database.execute(UPSERT_ONE, UUID(record.key.decode()), fact.category)
 
 
-async def validating(service: Service) -> Result:
-    """Reading posts of 600 bytes with nothing done about them."""
+async def posts_on_a_topic(service: Service) -> Topic:
+    """Posts of about 600 bytes, each of a key of its own."""
     topic = await service.topic(Kind.STATE, PostPublished)
     await put(service, topic, [(str(uuid4()), a_post(number)) for number in range(RECORDS)])
+    return topic
 
-    async def ours() -> float:
-        watch = Stopwatch(RECORDS)
 
-        async def nothing(_session: AsyncSession, received: list[Received[PostPublished]]) -> None:
-            watch.received(len(received))
+async def by_a_consumer_that_does_nothing(service: Service, topic: Topic) -> float:
+    """Records a second of a state consumer whose use case is empty: no statement is sent."""
+    watch = Stopwatch(RECORDS)
 
-        group = f"forum-{secrets.token_hex(4)}"
-        return await by_bus(
-            service, lambda bus: subscribe_state(bus, topic, group=group, apply=nothing, reduced=False), watch
-        )
+    async def nothing(_session: AsyncSession, received: list[Received[PostPublished]]) -> None:
+        watch.received(len(received))
 
-    await ours()
-    return await interleaved(VALIDATING, ours, lambda: by_getmany(service, topic), rounds=5)
+    def subscribe(bus: Bus) -> None:
+        subscribe_state(bus, topic, group=a_group(), apply=nothing, reduced=False)
+
+    return await by_bus(service, subscribe, watch)
+
+
+async def validating(service: Service) -> Result:
+    """Reading with nothing done about it."""
+    topic = await posts_on_a_topic(service)
+    await by_a_consumer_that_does_nothing(service, topic)
+    return await interleaved(
+        VALIDATING,
+        lambda: by_a_consumer_that_does_nothing(service, topic),
+        lambda: by_getmany(service, topic),
+        rounds=5,
+    )
+
+
+async def facts_on_a_topic(service: Service) -> Topic:
+    """Facts over KEYS keys, and a table to count them in."""
+    topic = await service.topic(Kind.FACTS, NoticeAddressed)
+    keys = [str(uuid4()) for _ in range(KEYS)]
+    facts = [(keys[number % KEYS], NoticeAddressed(category="replies")) for number in range(FACTS)]
+    await put(service, topic, facts)
+    async with service.connected() as database:
+        await database.execute(PROJECTION)
+    return topic
+
+
+async def by_projection(service: Service, topic: Topic) -> float:
+    """Facts a second, counted by key, each once."""
+    watch = Stopwatch(FACTS)
+
+    async def upsert(session: AsyncSession, received: list[Received[NoticeAddressed]]) -> None:
+        keys = [record.key for record in received]
+        categories = [record.payload.category for record in received]
+        await session.execute(UPSERT, {"keys": keys, "categories": categories})
+        watch.received(len(received))
+
+    def subscribe(bus: Bus) -> None:
+        subscribe_facts(bus, topic, group=a_group(), apply=upsert)
+
+    return await by_bus(service, subscribe, watch)
 
 
 async def projecting(service: Service) -> Result:
-    """Counting facts by key, each once."""
-    topic = await service.topic(Kind.FACTS, NoticeAddressed)
-    keys = [str(uuid4()) for _ in range(2_000)]
-    await put(
-        service, topic, [(keys[n % len(keys)], NoticeAddressed(category="replies")) for n in range(FACTS)]
+    """Counting facts by key, each once; the table must tell so afterwards."""
+    topic = await facts_on_a_topic(service)
+    await by_projection(service, topic)
+    result = await interleaved(
+        PROJECTING, lambda: by_projection(service, topic), lambda: one_by_one(service, topic)
     )
-    async with service.connected() as database:
-        await database.execute(PROJECTION)
-
-    async def ours() -> float:
-        watch = Stopwatch(FACTS)
-
-        async def upsert(session: AsyncSession, received: list[Received[NoticeAddressed]]) -> None:
-            keys = [record.key for record in received]
-            categories = [record.payload.category for record in received]
-            await session.execute(UPSERT, {"keys": keys, "categories": categories})
-            watch.received(len(received))
-
-        group = f"forum-{secrets.token_hex(4)}"
-        return await by_bus(
-            service, lambda bus: subscribe_facts(bus, topic, group=group, apply=upsert), watch
-        )
-
-    await ours()
-    result = await interleaved(PROJECTING, ours, lambda: one_by_one(service, topic))
     async with service.connected() as database:
         times = await database.fetchval("SELECT sum(times) FROM projection")
     assert times == FACTS * (len(result.ours) + 1) + FACTS_ONE_BY_ONE * len(result.theirs), times
     return result
+
+
+def a_group() -> str:
+    """A consumer group of its own: it begins at the beginning."""
+    return f"forum-{secrets.token_hex(4)}"
 
 
 def a_post(number: int) -> PostPublished:
