@@ -241,6 +241,10 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
         await all_is_sent(region)
 
     await asyncio.to_thread(region.kill_everything)
+    damaged = damage(backup, tmp_path / "damaged")
+    refused = peercafe(region, "restore", "--from", str(damaged), "--replace", status=1)
+    assert "can't be used" in refused
+    assert len(list((region.data / "postgres").iterdir())) >= 5, "the old databases are still there"
     shutil.rmtree(region.data / "postgres")
     peercafe(region, "restore", "--from", str(backup))
     assert "--replace" in peercafe(region, "restore", "--from", str(backup), status=1)
@@ -298,3 +302,12 @@ def nothing_readable_lies_in(backup: Path) -> None:
             assert b"PGDMP" not in path.read_bytes()
             assert b"backup" not in path.read_bytes()[64:]
     assert {path.name for path in backup.iterdir()} >= {"manifest.json", "identity.dump", "forum.dump"}
+
+
+def damage(backup: Path, to: Path) -> Path:
+    """A copy in which one bit of the forum's last chunk is another."""
+    shutil.copytree(backup, to)
+    dump = bytearray((to / "forum.dump").read_bytes())
+    dump[-1] ^= 1
+    (to / "forum.dump").write_bytes(dump)
+    return to
