@@ -4,8 +4,8 @@ PORT ?= 8080
 DATA ?= .peercafe
 ENGINES ?=
 TESTS ?=
-# Run by themselves: hundreds of kills, and half a year whose rates differ from run to run as ids and shuffles do.
-APART := --ignore=tests/faults --ignore=tests/unlinkability/test_unlinkability.py
+# Run by themselves: hundreds of kills.
+APART := --ignore=tests/faults
 
 export PORT DATA
 
