@@ -11,6 +11,7 @@ from services.events import consumers, http, read_back
 from services.events.http.service import Service
 from services.events.settings import Settings
 from services.events.use_cases import called_names
+from services.events.use_cases.past_cafes import forget_who_came
 from services.events.use_cases.shuffling import forget_the_order
 from shared import clock
 from shared.api import callers, health, idempotency, limits, metrics, problems, transactions
@@ -47,6 +48,8 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with sessions() as session, session.begin():
             await idempotency.forget_old(session)
         if shuffled_on != (today := clock.today(region.time_zone)):
+            async with sessions() as session, session.begin():
+                await forget_who_came(session, today)
             async with sessions() as session, session.begin():
                 await forget_the_order(session)
             shuffled_on = today
