@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from shared.database.faults import is_away
+from shared.database.faults import ERRORS, is_away
 from shared.telemetry.logging import describe
 
 MEDIA_TYPE = "application/problem+json"
@@ -159,10 +156,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(DBAPIError, _on_engine)
-    app.add_exception_handler(asyncpg.PostgresError, _on_engine)
-    app.add_exception_handler(asyncpg.InterfaceError, _on_engine)
-    app.add_exception_handler(PoolTimeout, _on_engine)
+    for kind in ERRORS:
+        app.add_exception_handler(kind, _on_engine)
     app.add_exception_handler(ConnectionError, _on_engine)
     app.add_exception_handler(TimeoutError, _on_engine)
     app.add_exception_handler(Exception, _on_bug)

@@ -1,11 +1,24 @@
 """Which errors say that the database can't answer now, rather than that a statement is at fault."""
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+Adapted = AsyncAdapt_asyncpg_dbapi  # what SQLAlchemy's pool raises where it hands out the driver's connection itself
+
 # SQLSTATE: 08 connection, 53 resources, 57 operator intervention, 25P04 transaction timeout, 40 rollback.
 PASSING = ("08", "53", "57", "25P04", "40")
+
+# Whatever a statement may raise, said or not said by SQLAlchemy; `is_away` tells which of them pass.
+ERRORS: tuple[type[Exception], ...] = (
+    DBAPIError,
+    PoolTimeout,
+    Adapted.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 def is_away(error: BaseException) -> bool:
@@ -19,7 +32,9 @@ def is_away(error: BaseException) -> bool:
         return not isinstance(error, ValueError)  # which is an argument that can't be encoded
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError | TimeoutError):
         return True
-    if isinstance(error, DBAPIError | asyncpg.PostgresError):
+    if isinstance(error, Adapted.InterfaceError):
+        return True
+    if isinstance(error, DBAPIError | Adapted.Error | asyncpg.PostgresError):
         state = getattr(getattr(error, "orig", error), "sqlstate", None)
         return isinstance(state, str) and state.startswith(PASSING)
     return False

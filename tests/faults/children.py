@@ -66,7 +66,7 @@ async def write_and_relay(
     await working.run()
 
 
-async def relay_and_stop(settings: ServiceSettings, _topic: Topic, tell: Connection) -> None:
+async def relay_and_stop(settings: ServiceSettings, topic: Topic, tell: Connection) -> None:
     """Publish as a service does, but stand still, as on a paused machine, just before the first bytes go out.
 
     Tells its process id before, "answered" when Kafka has answered to those bytes.
@@ -76,7 +76,7 @@ async def relay_and_stop(settings: ServiceSettings, _topic: Topic, tell: Connect
 
     def stop_and_send(self: Any, request: Any, expect_response: bool = True) -> Any:
         nonlocal stopped
-        if stopped or not isinstance(request, ProduceRequest):
+        if stopped or not isinstance(request, ProduceRequest) or topic.name not in dict(request._topics):
             return send(self, request, expect_response)
         stopped = True
         tell.send(os.getpid())

@@ -42,7 +42,7 @@ class Breakable(Engines):
         """Start it again, on the same port and data."""
         await asyncio.to_thread(self.one(kind).start)
 
-    def redis_url(self, service: str | None = None) -> str:
+    def redis_url(self, service: str | None = None) -> str:  # noqa: F811 - the fixture is another
         """As everywhere; the users are known again after Redis has been away."""
         if service is not None:
             self._redis_users.add(service)
