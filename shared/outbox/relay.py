@@ -98,6 +98,8 @@ class Relay:
             server_settings={
                 "application_name": "relay",
                 "timezone": "UTC",
+                # Settling waits for no disk: what a crash of PostgreSQL forgets of it is sent again, in order.
+                "synchronous_commit": "off",
                 # A machine that vanished must lose the lock: its silent connection ends after half a minute.
                 "tcp_keepalives_idle": "15",
                 "tcp_keepalives_interval": "5",
