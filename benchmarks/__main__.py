@@ -7,6 +7,7 @@ import importlib
 import sys
 import time
 
+import uvloop
 from rich.console import Console
 
 from benchmarks.lines import Line, Result
@@ -15,6 +16,8 @@ from tests.engines import Engines, running_engines
 
 # The whole region first: later parts' engines would share memory and processor with it.
 PARTS = ("whole_region", "writing", "reading", "growing", "relaying", "consuming", "arriving")
+# These run product and peer in this process: on the loop that a region's process has.
+ON_UVLOOP = {"relaying", "consuming", "arriving"}
 LONG: dict[str, dict[str, int]] = {"relaying": {"rows": 500_000}, "growing": {"posts": 1_000_000}}
 
 
@@ -33,7 +36,7 @@ def arguments() -> argparse.Namespace:
     return asked
 
 
-async def measure(engines: Engines, parts: list[str], console: Console, *, long: bool) -> list[Result]:
+def measure(engines: Engines, parts: list[str], console: Console, *, long: bool) -> list[Result]:
     """Run the parts in order, saying which is under way and what came of it."""
     results: list[Result] = []
     for number, part in enumerate(parts, start=1):
@@ -41,7 +44,8 @@ async def measure(engines: Engines, parts: list[str], console: Console, *, long:
         with console.status(f"{number}/{len(parts)}: measuring {part} …"):
             module = importlib.import_module(f"benchmarks.{part}")
             calm_garbage_collector()
-            found = await module.measure(engines, **(LONG[part] if long else {}))
+            run = uvloop.run if part in ON_UVLOOP else asyncio.run
+            found = run(module.measure(engines, **(LONG[part] if long else {})))
         console.log(f"{number}/{len(parts)}: {part}, {time.monotonic() - began:.0f} s")
         for result in found:
             console.log(f"  {result.line.name}: {result.ratio:.2f} {result.notes}")
@@ -71,7 +75,7 @@ def main() -> None:
     asked = arguments()
     console = Console()
     with running_engines(durable=True) as engines:
-        results = asyncio.run(measure(engines, asked.part, console, long=asked.long))
+        results = measure(engines, asked.part, console, long=asked.long)
     write(results, console, known=None if asked.long else known_lines())
     sys.exit(0 if all(result.holds_floor for result in results) else 1)
 
