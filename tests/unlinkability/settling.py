@@ -48,14 +48,14 @@ class Settling:
         )
         return count
 
-    async def released(self, table: str, due_by: datetime, seconds: float = 60) -> None:
+    async def released(self, table: str, due_by: datetime, seconds: float = 120) -> None:
         """Return when the switchboard has let go of what was due by then."""
         deadline = time.monotonic() + seconds
         while await self.held(table, due_by):
             assert time.monotonic() < deadline, f"{table} still holds something after {seconds} s"
             await asyncio.sleep(0.02)
 
-    async def settle(self, seconds: float = 60) -> None:
+    async def settle(self, seconds: float = 120) -> None:
         """Return when all that was published is handled and nothing waits to be published."""
         deadline = time.monotonic() + seconds
         while not await self._is_settled():

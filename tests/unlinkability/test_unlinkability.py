@@ -77,7 +77,7 @@ async def test_the_engines_notes_were_read(taken: Copies) -> None:
 
 
 async def test_patterns_name_at_most_three_of_29(taken: Copies) -> None:
-    found = taken.rates()
+    found = await asyncio.to_thread(taken.rates)  # the services go on meanwhile
     if os.environ.get("RATES") == "write":
         rates.write(found)
     known = rates.written()
@@ -97,7 +97,7 @@ async def test_canaries_stay_where_they_were_let_fly(taken: Copies) -> None:
 
     async def in_segments() -> list[str]:
         await asyncio.sleep(1)
-        return canaries.astray(kafkas_files(stage))
+        return await asyncio.to_thread(lambda: canaries.astray(kafkas_files(stage)))
 
     # The words of those who left go from the segments as soon as Kafka's cleaner has come by.
     await eventually(in_segments, lambda astray: not astray, seconds=CLEANED_WITHIN)
