@@ -4,8 +4,6 @@ PORT ?= 8080
 DATA ?= .peercafe
 ENGINES ?=
 TESTS ?=
-# Run by themselves: hundreds of kills.
-APART := --ignore=tests/faults
 
 export PORT DATA
 
@@ -19,7 +17,7 @@ run: setup ## Start a region (PORT, DATA)
 	@exec .venv/bin/peercafe serve all --port "$$PORT" --data "$$DATA"
 
 test: setup-dev ## Run the tests (ENGINES=docker|embedded, TESTS=paths)
-	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests $(APART))
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests)
 
 test-faults test-abuse: setup-dev ## Kills, cuts and floods; forged, hostile and raced requests
 	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest tests/$(@:test-%=%)
