@@ -1,6 +1,7 @@
 """A closed loop of HTTP requests over keep-alive connections, light enough not to be what is measured."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import uvloop
 
 CONNECTIONS = 16
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._answer += data
         head, found, body = self._answer.partition(b"\r\n\r\n")
-        if not found or len(body) < int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]):
+        stated = LENGTH.search(head)
+        if not found or len(body) < (int(stated[1]) if stated else 0):
             return
         self._latencies.append(time.perf_counter() - self._sent_at)
         if not head.startswith(self._wanted):

@@ -26,20 +26,47 @@ RAW_LIST = """SELECT t.id, t.title, t.wish, a.replies, a.last_written, q.name, q
 
 
 async def fill(alone: ForumAlone) -> None:
-    """Twenty posts in each of a few threads, some with reactions."""
-    headers = alone.headers
+    """Twenty posts by five people in each of a few threads, every third with a reaction; half of it was read."""
+    people = [alone.issuer.bearer("forum", alias=uuid4()) for _ in range(5)]
     some = alone.threads[:10]
-    replies = [
-        load.request(
-            "POST",
-            f"/threads/{thread}/posts",
-            headers | {"Idempotency-Key": uuid4().hex},
-            json.dumps({"body": f"Reply {number} about *small* things. " * 8}).encode(),
+
+    def ask(method: str, path: str, who: dict[str, str], body: object) -> bytes:
+        return load.request(
+            method, path, who | {"Idempotency-Key": uuid4().hex}, json.dumps(body).encode() if body else b""
         )
-        for number in range(POSTS - 1)
-        for thread in some
-    ]
-    await load.run(alone.port, replies, expected=201)
+
+    async with asyncpg.create_pool(alone.dsn, min_size=1, max_size=1) as database:
+        names = ("Heron", "Otter", "Badger", "Curlew", "Lapwing")
+        taken = [
+            ask("POST", "/profile", who, {"name": f"Old {n}"}) for who, n in zip(people, names, strict=True)
+        ]
+        await load.run(alone.port, taken, expected=201)
+        replies = [
+            ask(
+                "POST",
+                f"/threads/{thread}/posts",
+                people[number % 5],
+                {"body": f"Reply {number} about *small* things. " * 8},
+            )
+            for number in range(POSTS - 1)
+            for thread in some
+        ]
+        half = len(replies) // 2
+        await load.run(alone.port, replies[:half], expected=201)
+        last = await database.fetch(
+            "SELECT DISTINCT ON (thread_id) thread_id, id FROM posts ORDER BY thread_id, written DESC, id DESC"
+        )
+        marks = [
+            ask("PUT", f"/threads/{row['thread_id']}/read-mark", alone.headers, {"upto": str(row["id"])})
+            for row in last
+        ]
+        await load.run(alone.port, marks, expected=204)
+        await load.run(alone.port, replies[half:], expected=201)
+        posts = await database.fetch("SELECT id FROM posts WHERE NOT opening ORDER BY id")
+        thanks = [
+            ask("PUT", f"/posts/{row['id']}/reactions/thanks", alone.headers, None) for row in posts[::3]
+        ]
+        await load.run(alone.port, thanks, expected=204)
     await caught_up(alone)
 
 

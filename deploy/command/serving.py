@@ -2,7 +2,9 @@
 
 import asyncio
 import importlib
+from contextlib import suppress
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from deploy.command.options import fail, kafka_answers
@@ -31,20 +33,33 @@ def serve_one(name: str, *, port: int, address: str) -> None:
     """One service, its settings from the environment: what a container runs."""
     import uvicorn
 
+    from deploy import collector
     from shared.telemetry import logging
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket] | None = None) -> None:
+            await super().startup(sockets)
+            collector.settle()
 
     logging.configure(name)
     app = importlib.import_module(f"services.{_known(name)}.app").create_app(_settings(name))
-    uvicorn.run(
-        app,
-        host=address,
-        port=port,
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+    server = Server(
+        uvicorn.Config(
+            app,
+            host=address,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     )
+    with suppress(KeyboardInterrupt):  # uvicorn raises it once more when all is closed
+        server.run()
 
 
 def migrate(name: str | None) -> None:

@@ -1,7 +1,6 @@
 """One whole region in one process: engines, migrations, topics, services, gateway; until somebody stops it."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -13,6 +12,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
+from deploy import collector
 from deploy.embedded import composition
 from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
 from deploy.embedded.founding import found
@@ -154,7 +154,7 @@ class Region:
                 gateway.web = await self._start_service(stack, "web", settings)
                 invitation = await found(engines, facts, inner_url)
             engines.publish()
-            _calm_garbage_collector()
+            collector.settle()
             self.progress.ready(engines.gateway, invitation)
             watching = asyncio.create_task(supervisor.watch())
             stack.callback(watching.cancel)
@@ -193,10 +193,3 @@ def _host(address: str) -> str:
     if ip_address(address).is_loopback or ip_address(address).is_unspecified:
         return "localhost"
     return address
-
-
-def _calm_garbage_collector() -> None:
-    # p99 of a busy process is Python's garbage collector: 52 → 13 ms (FIELD-NOTES).
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)

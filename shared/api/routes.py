@@ -46,7 +46,10 @@ class PlainRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Call, **given: Any) -> None:
         super().__init__(path, endpoint, **given)
-        if get_type_hints(endpoint).get("return") is Response and _is_plain_endpoint(self.dependant):
+        self.is_direct = get_type_hints(endpoint).get("return") is Response and _is_plain_endpoint(
+            self.dependant
+        )
+        if self.is_direct:
             self._needs = [_Need(each) for each in self.dependant.dependencies]
             self.app = self._serve
 

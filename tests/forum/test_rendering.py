@@ -1,10 +1,10 @@
 """Posts as HTML: enough to write kindly with, nothing that loads, runs or tells where a reader came from."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.forum.rendering import render
+from services.forum.rendering import render, render_marked
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,19 @@ from services.forum.rendering import render
 )
 def test_markdown_becomes_harmless_html(source: str, html: str) -> None:
     assert render(source).strip() == html
+
+
+PLAIN = st.text("aæÅ日ßé٣9 ,.!?:;()'’…–-\n", min_size=1, max_size=120).map("a{}".format)
+
+
+@given(PLAIN | st.text(max_size=60))
+@example("one\n\n\ntwo  three\nfour")
+@example("a\n1) b")
+@example("a\n---")
+@example("a\n    b")
+@example("a \nb")
+def test_plain_lines_come_out_as_markdown_has_them(source: str) -> None:
+    assert render(source) == render_marked(source)
 
 
 def test_a_picture_is_only_a_link() -> None:

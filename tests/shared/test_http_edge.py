@@ -175,6 +175,17 @@ async def test_another_role_and_no_token_are_refused(service: Service) -> None:
     assert (await service.client.post("/notes", json={"line": "x"})).status_code == 401
 
 
+async def test_of_many_at_one_moment_as_many_pass_as_the_limit_says(service: Service) -> None:
+    service.limit = LimitSettings(rate=0.05, burst=5)
+    ada, ben = uuid4(), uuid4()
+    with clock.stopped_at(datetime(2026, 3, 1, 12, tzinfo=UTC)):
+        answers = await asyncio.gather(
+            *(service.post("crowd", alias=a, key=new_key()) for a in [ada] * 12 + [ben] * 4)
+        )
+    assert sorted(answer.status_code for answer in answers[:12]) == [201] * 5 + [429] * 7
+    assert [answer.status_code for answer in answers[12:]] == [201] * 4
+
+
 async def test_a_person_over_the_limit_is_told_when_to_go_on_and_others_are_not_held_up(
     service: Service,
 ) -> None:
