@@ -32,11 +32,13 @@ class Source:
     topic: Topic
     origin: str | None  # the neighbour whose prefix the name bears
     readers: dict[str, Callable[[bytes], Payload]] = field(init=False, compare=False)  # by CloudEvents type
+    place: tuple[str, str | None] = field(init=False, compare=False)  # the catalogue's name and the origin
 
     def __post_init__(self) -> None:
         # pydantic's core itself: this runs for every record.
         readers = {model.type: model.__pydantic_validator__.validate_json for model in self.topic.payloads}
         object.__setattr__(self, "readers", readers)
+        object.__setattr__(self, "place", (self.topic.name, self.origin))
 
     @property
     def name(self) -> str:
@@ -86,8 +88,10 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
         key = record.key.decode()
     except UnicodeDecodeError:
         raise _Unreadable("key") from None
-    place = source.topic.name, source.origin, record.partition, record.offset
-    return Received(*place, key, event_id, type_, time, read_payload(body), body)
+    topic, origin = source.place
+    return Received(
+        topic, origin, record.partition, record.offset, key, event_id, type_, time, read_payload(body), body
+    )
 
 
 class _Unreadable(ValueError):
