@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.service = Service(
         keys=keys,
         ring=ring,
-        clients=Clients(settings),
+        clients=Clients(settings, redis, keys),
         authentication=Authentication(sessions, keys, Throttle(redis, sessions, settings), passphrases),
         lifetimes=Lifetimes(
             member=timedelta(hours=settings.member_session_hours),

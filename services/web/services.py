@@ -40,7 +40,7 @@ class ClientCredentials:
         self._key = jwk.OKPKey.import_key(json.loads(settings.client_key.get_secret_value()))
 
     def assertion(self) -> str:
-        """A fresh assertion, good for a minute; identity takes it more than once within that."""
+        """A fresh assertion, good for a minute, and once."""
         at = int(clock.now().timestamp())
         header = {"alg": "Ed25519", "typ": "JWT"} | ({"kid": self._key.kid} if self._key.kid else {})
         claims = {

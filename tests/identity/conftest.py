@@ -129,10 +129,17 @@ class Identity:
             form |= {"client_assertion_type": JWT_BEARER, "client_assertion": self.assertion()}
         return await self.client.post("/token", data=form | changed)
 
-    async def community(self, name: str = "Fjordby", *, is_open: bool = True) -> UUID:
+    async def community(
+        self, name: str = "Fjordby", *, is_open: bool = True, id_: UUID | None = None
+    ) -> UUID:
         """A community, as events would have told it."""
         recorded = CommunityRecorded(
-            id=uuid4(), home="north", version=version_at(clock.now()), name=name, area=name, open=is_open
+            id=id_ or uuid4(),
+            home="north",
+            version=version_at(clock.now()),
+            name=name,
+            area=name,
+            open=is_open,
         )
         body = recorded.model_dump_json().encode()
         record = Received(

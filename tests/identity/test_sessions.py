@@ -55,6 +55,20 @@ async def test_the_web_client_proves_itself_or_is_refused(
     assert problem(await identity.client.post("/sessions", json=body)) == (401, "client-refused")
 
 
+async def test_what_proves_the_web_client_proves_it_once(identity: Identity) -> None:
+    person = await identity.joined()
+    proof = identity.assertion()
+    answers = await asyncio.gather(*(person.exchange("forum", client_assertion=proof) for _ in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [200] + 9 * [401]
+    assert {problem(answer) for answer in answers if answer.is_error} == {(401, "client-refused")}
+    body = {"sign_in_name": person.sign_in_name, "passphrase": person.passphrase, "client_id": "web"}
+    again = await identity.client.post("/sessions", json=body | {"client_assertion": proof})
+    assert problem(again) == (401, "client-refused")
+    for jti in (None, "", "j" * 101, 7):
+        answer = await person.exchange("forum", client_assertion=identity.assertion(jti=jti))
+        assert problem(answer) == (401, "client-refused")
+
+
 async def test_a_region_without_a_web_client_refuses_whoever_says_to_be_it(
     settings: Settings, web_key: OKPKey
 ) -> None:

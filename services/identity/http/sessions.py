@@ -46,7 +46,7 @@ async def public_keys(here: Here, response: Response) -> dict[str, Any]:
 @router.post("/sessions", status_code=201, dependencies=[Depends(not_stored)])
 async def sign_in(body: SignIn, session: Session, here: Here) -> SessionOpened:
     """Sign in. The answer is the same, and takes as long, for a wrong name, a wrong passphrase and a suspended account."""
-    here.clients.check(body.client_id, body.client_assertion)
+    await here.clients.check(body.client_id, body.client_assertion)
     participant_id = await here.authentication.by_passphrase(body.sign_in_name, body.passphrase)
     token, expires_at = await start_session(session, participant_id, body.client_id, here.lifetimes)
     return SessionOpened(session=token, expires_at=expires_at)
@@ -77,7 +77,7 @@ async def exchange_token(
         ACCESS_TOKEN,
     ) or form.client_assertion_type not in ("", JWT_BEARER):
         raise RequestNotUnderstood
-    here.clients.check(form.client_id, form.client_assertion)
+    await here.clients.check(form.client_id, form.client_assertion)
     asked = Exchange(form.subject_token, form.client_id, form.audience)
     exchanged = await exchange(session, asked, here.lifetimes)
     if exchanged is None:
