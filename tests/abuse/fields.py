@@ -27,6 +27,7 @@ class Field:
     service: str
     endpoint: str
     name: str
+    path: str
     body: dict[str, Any]
     role: str
     form: bool  # not JSON
@@ -77,7 +78,6 @@ def bodies(here: Here) -> dict[str, tuple[str, dict[str, Any]]]:
         "identity PUT /me/passphrase": (
             ANALYST, {"passphrase": "not this one", "new_passphrase": "lanterns by the shore"},
         ),
-        "identity POST /me/recovery-codes": (ANALYST, {"passphrase": "not this one"}),
         "identity POST /me/erasure": (ANALYST, {"passphrase": "not this one"}),
         "identity POST /receipts/look": (NOBODY, {"receipt": "A"}),
         "forum POST /profile": (MEMBER, {"name": "N"}),
@@ -110,4 +110,9 @@ def every_text(here: Here) -> Iterator[Field]:
     for service in SERVICES:
         for endpoint, name, form in texts_of(here.apps[service].openapi()):
             role, body = good[f"{service} {endpoint}"]
-            yield Field(service, endpoint, name, body, role, form)
+            ids = dict(here.ids)
+            if "{gathering_id}" in endpoint:  # one of its own: it may be cancelled
+                plan = good["events POST /gatherings"][1]
+                ids["gathering_id"] = here.makes("events", "/gatherings", plan, role=CONSULTANT)["ids"][0]
+            path = endpoint.partition(" ")[2].format(**ids)
+            yield Field(service, endpoint, name, path, body, role, form)

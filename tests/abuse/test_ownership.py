@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests import tried
 from tests.abuse.services import Here, problem_of
 from tests.access.table import ANYONE, EVERYONE_SIGNED_IN, OPERATOR, TABLE
 from tests.events.conftest import CAFE
@@ -73,6 +74,7 @@ def test_what_is_somebody_elses_answers_like_what_does_not_exist(
     assert dict(theirs.headers) == dict(nobodys.headers)
     problem_of(theirs)
     assert theirs.status_code == (404 if role in TABLE[service][endpoint] else 403)
+    tried.count("abuse", "things of others asked for")
 
 
 def test_whose_it_is_can_use_it(here: Here) -> None:
