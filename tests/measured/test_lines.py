@@ -1,0 +1,24 @@
+"""A benchmark's arithmetic: what holds a floor, and what a run of some parts leaves as it was."""
+
+from benchmarks.lines import Line, Result
+from benchmarks.report import Row, merged, row_of, verdict
+
+MORE = Line("rows", "a peer", 0.85, 1.2)
+LESS = Line("seconds", "a peer", 1.5, 1.1, better="lower")
+
+
+def test_the_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
+    assert Result(MORE, ours=[10, 90, 10], theirs=[10, 100, 20]).ratio == 0.9
+
+
+def test_a_floor_is_held_from_its_own_side() -> None:
+    assert verdict(row_of(Result(MORE, [1.0], [1.0]))) == "floor"
+    assert verdict(row_of(Result(MORE, [0.84], [1.0]))) == "below"
+    assert verdict(row_of(Result(LESS, [1.0], [1.0]))) == "goal"
+    assert verdict(row_of(Result(LESS, [1.6], [1.0]))) == "below"
+
+
+def test_a_run_of_some_parts_keeps_the_other_lines_and_drops_those_that_are_no_more() -> None:
+    before: list[Row] = [{"line": "gone", "ratio": 1}, {"line": "a", "ratio": 1}, {"line": "b", "ratio": 1}]
+    now: list[Row] = [{"line": "b", "ratio": 2}, {"line": "c", "ratio": 3}]
+    assert merged(before, now, ["c", "a", "b", "not measured yet"]) == [now[1], before[1], now[0]]
