@@ -5,7 +5,7 @@ lost the database is newer: what the topics lack is sent again. Which of the two
 always gone, and going twice changes nothing. Facts have no last word to read; what of them is lost is in decision 8.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from shared.bus.agreement import (
 )
 from shared.bus.broker import BATCH
 from shared.bus.bus import Bus
-from shared.bus.reader import Reader, reading
+from shared.bus.reader import reading
 from shared.bus.reading import Raw, Source, read_all
 from shared.bus.records import Received
 from shared.bus.state import Apply, highest_versions
@@ -44,11 +44,10 @@ Page = Callable[[AsyncSession, Any, int], Awaitable[Sequence[State]]]
 class ReadBack:
     """One read-back of one service. `restored`: the database comes from a backup, so it may lack what topics know."""
 
-    def __init__(self, bus: Bus, reader: Reader, *, restored: bool) -> None:
+    def __init__(self, bus: Bus, *, restored: bool) -> None:
         self.restored = restored
         self.sessions = bus.sessions
         self._bus = bus
-        self._reader = reader
         self._last: dict[str, dict[str, int]] = {}  # topic → key → version of the last record
 
     async def take(self, topic: Topic, apply: Apply[Any]) -> None:
@@ -102,19 +101,14 @@ class ReadBack:
         self, sources: Mapping[str, Source], store: Callable[[list[Raw]], Awaitable[Any]]
     ) -> None:
         for name, source in sources.items():
-            batch: list[Raw] = []
-            try:
-                async for record in self._reader.records(name):
-                    batch.append(record)
-                    if len(batch) == BATCH:
+            # A reader each: what is asked on a connection waits for half a second behind a fetch that finds nothing.
+            async with reading(self._bus.settings.kafka) as reader:
+                try:
+                    async for batch in _in_batches(reader.records(name)):
                         self._note(source, batch)
                         await store(batch)
-                        batch = []
-            except UnknownTopicOrPartitionError:
-                continue  # a study's or a neighbour's that isn't there (any more)
-            if batch:
-                self._note(source, batch)
-                await store(batch)
+                except UnknownTopicOrPartitionError:
+                    continue  # a study's or a neighbour's that isn't there (any more)
 
     def _note(self, source: Source, batch: Iterable[Raw]) -> None:
         if source.origin is None and source.topic.publisher == self._bus.service:
@@ -157,13 +151,23 @@ async def read_back(bus: Bus, steps: Steps) -> None:
             if done_by_another:
                 return
             log.warning("database and topics are compared")
-            async with reading(settings.kafka) as reader:
-                await steps(ReadBack(bus, reader, restored=restored))
+            await steps(ReadBack(bus, restored=restored))
             log.warning("database and topics agree")
         async with bus.sessions() as session, session.begin():
             await note_agreement(session, cluster)
     finally:
         await alone.close()
+
+
+async def _in_batches(records: AsyncIterator[Raw]) -> AsyncIterator[list[Raw]]:
+    batch: list[Raw] = []
+    async for record in records:
+        batch.append(record)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def rows_of(entity: Any, record: Callable[[Any], State], *only: Any) -> Page:
