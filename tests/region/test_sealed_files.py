@@ -24,6 +24,14 @@ def read(sealed: bytes, key: bytes = KEY) -> bytes:
     return b"".join(opened(io.BytesIO(sealed), key))
 
 
+def opens(sealed: bytes, key: bytes) -> bool:
+    try:
+        read(sealed, key)
+    except Damaged:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_what_was_sealed_opens(size: int) -> None:
     content = os.urandom(size)
@@ -45,9 +53,8 @@ def test_nothing_but_the_whole_file_opens_and_only_with_its_key() -> None:
         "nothing": (b"", KEY),
         "only its beginning": (MAGIC, KEY),
     }
-    for how, (file, key) in broken.items():
-        with pytest.raises(Damaged):
-            assert read(file, key) == how
+    opening = {how for how, (file, key) in broken.items() if opens(file, key)}
+    assert not opening
 
 
 def test_an_interrupted_file_doesnt_open() -> None:
