@@ -40,6 +40,11 @@ class Publisher:
         self._producer: Producer | None = None
         self._logger = structlog.get_logger().bind(service=service)
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a producer."""
+        return self._producer is not None
+
     async def take_over(self) -> bool:
         """Have a producer; returns whether it is a new one. From then on Kafka hears no older one of this service.
 
@@ -70,12 +75,12 @@ class Publisher:
         From each partition that is a prefix of its rows, so of each key's rows as well. A partition that
         fails is added to `blocked`; rows of blocked partitions are left out. Whatever fails, it returns
         within about PUBLISH_SECONDS for the topics and as many for the rows, and what was given up isn't
-        sent later, nor taken from the network once something newer is there.
+        sent later, nor taken from the network once something newer is there. Raises KafkaConnectionError where
+        there is no producer: `take_over` first.
         """
         producer = self._producer
         if producer is None:
-            blocked.update((row["topic"], -1) for row in rows)
-            return []
+            raise KafkaConnectionError("there is no producer")
         parts = await self._parts(producer, rows, blocked)
         sent = await asyncio.gather(
             *(self._send_part(producer, part, part_rows) for part, part_rows in parts.items())

@@ -144,6 +144,9 @@ class Relay:
         rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH)
         while rows:
             await self._take_over(connection)
+            if not self._publisher.connected:
+                blocked.update((row["topic"], -1) for row in rows)
+                break  # a long queue isn't gone through, and Kafka asked again for each batch of it
             sending = asyncio.create_task(self._publisher.publish(rows, blocked))
             try:
                 following = await connection.fetch(READ, rows[-1]["seq"], BATCH) if len(rows) == BATCH else []

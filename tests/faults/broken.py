@@ -21,10 +21,11 @@ class DeletesFirst(Relay):
 
     async def sweep(self, connection: Any) -> Swept:
         rows = await connection.fetch(READ, 0, BATCH)
+        if not rows:
+            return Swept(0, frozenset())
         await connection.execute(SETTLE, [row["seq"] for row in rows], clock.today(), DELETED_WHEN_SENT)
         blocked = set[Partition]()
-        if rows:
-            await self._take_over(connection)
+        await self._take_over(connection)
         return Swept(len(await self._publisher.publish(rows, blocked)), frozenset(blocked))
 
 
