@@ -3,7 +3,7 @@
 The backup doesn't know them; the last words about their aliases do.
 """
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -103,7 +103,7 @@ async def count_no_study_twice(session: AsyncSession) -> None:
         )
 
 
-async def _enrolled_under(session: AsyncSession, aliases: Set[UUID]) -> list[UUID]:
+async def _enrolled_under(session: AsyncSession, aliases: AbstractSet[UUID]) -> list[UUID]:
     found: list[UUID] = []
     for study_id in list(await session.scalars(ENROLLING)):
         found += [
