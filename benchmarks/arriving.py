@@ -1,16 +1,19 @@
 """From a commit to the consumer, paced and flat out, against aiokafka's send to receive: 99th percentiles in seconds."""
 
 import asyncio
+import multiprocessing
 import secrets
 import statistics
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from benchmarks.consuming import a_post, bare
@@ -27,6 +30,7 @@ from shared.database.engine import make_engine, make_sessions
 from shared.database.statements import Named, Statements
 from shared.outbox import add as outbox
 from shared.outbox.relay import Relay
+from shared.settings import ServiceSettings
 from tests.engines import Engines
 
 A_SECOND, SAMPLES, ROUNDS, WRITERS = 200, 1_000, 3, 16
@@ -42,7 +46,7 @@ PACED = Line(
     better="lower",
 )
 FLAT_OUT = Line(
-    "commit to consumer p99, 16 writers flat out",
+    "commit to consumer p99, 16 writers flat out in a process of their own",
     "bare aiokafka, send to receive, 16 senders flat out, each awaiting its acknowledgement",
     10,
     4,
@@ -51,7 +55,6 @@ FLAT_OUT = Line(
 
 INSERT = Named(outbox.INSERT.text)
 Send = Callable[[PostPublished], Awaitable[None]]
-Pace = Callable[[Send, int], Awaitable[None]]
 
 
 class Latencies:
@@ -63,9 +66,9 @@ class Latencies:
         self._came: dict[UUID, float] = {}
         self._all_came = asyncio.Event()
 
-    def left(self, post: UUID) -> None:
-        """It is committed, or sending begins."""
-        self._since[post] = time.perf_counter()
+    def left(self, post: UUID, since: float | None = None) -> None:
+        """It is committed, or sending begins; `since` where another process did it."""
+        self._since[post] = since or time.perf_counter()
         self._match(post)
 
     def came(self, post: UUID) -> None:
@@ -91,13 +94,13 @@ def p99(latencies: list[float]) -> float:
     return statistics.quantiles(latencies, n=100)[98]
 
 
-async def paced(send: Send, count: int) -> None:
+async def paced(side: "Side", count: int) -> None:
     """A_SECOND posts a second, each at its own moment, whether or not earlier ones are done."""
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             await asyncio.sleep(max(0.0, started + number / A_SECOND - time.perf_counter()))
-            group.create_task(_one(send, number))
+            group.create_task(side.send(a_post(number)))
 
 
 async def flat_out(send: Send, count: int) -> None:
@@ -113,10 +116,6 @@ async def flat_out(send: Send, count: int) -> None:
             group.create_task(writer())
 
 
-async def _one(send: Send, number: int) -> None:
-    await send(a_post(number))
-
-
 class Side(Protocol):
     """One of the two that are compared."""
 
@@ -125,15 +124,27 @@ class Side(Protocol):
     async def send(self, post: PostPublished) -> None:
         """Send a post, noting when it left."""
 
+    async def flat_out(self, count: int) -> None:
+        """Send so many, WRITERS at once, each as fast as it is answered."""
+
 
 class Ours:
     """Writers, relay and consumer of one service in this process, as a region runs them."""
 
-    def __init__(self, topic: Topic, relay: Relay, database: Statements) -> None:
+    def __init__(self, settings: ServiceSettings, topic: Topic, relay: Relay, database: Statements) -> None:
         self.latencies = Latencies()
+        self._settings = settings
         self._topic = topic
         self._relay = relay
         self._database = database
+
+    async def flat_out(self, count: int) -> None:
+        """WRITERS in a process of their own, as where the API's processes and the relay's are apart."""
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            arguments = self._settings, self._topic, count
+            loop = asyncio.get_running_loop()
+            for post, since in await loop.run_in_executor(pool, write_flat_out, *arguments):
+                self.latencies.left(post, since)
 
     async def send(self, post: PostPublished) -> None:
         # As the forum writes a reply: one statement, which commits by itself.
@@ -147,13 +158,38 @@ class Ours:
             self.latencies.came(record.payload.id)
 
 
+async def _write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> list[tuple[UUID, float]]:
+    engine = make_engine(settings.database_url.get_secret_value(), pool=WRITERS)
+    left: list[tuple[UUID, float]] = []
+    relay = Relay("forum", settings)  # never run here: it wakes the one that is
+    database = Statements(engine)
+
+    async def send(post: PostPublished) -> None:
+        values = outbox.row(topic, post.id, post)
+        await database.fetch(INSERT.sql, *INSERT.arguments(values))
+        left.append((post.id, time.perf_counter()))
+        relay.wake()
+
+    await flat_out(send, count)
+    await engine.dispose()
+    return left
+
+
+def write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> list[tuple[UUID, float]]:
+    """What runs in the writers' own process: a service whose relay another process holds.
+
+    Returns when each post was committed; the clock is the machine's.
+    """
+    return uvloop.run(_write_flat_out(settings, topic, count))
+
+
 @asynccontextmanager
 async def ours_running(service: Service, topic: Topic) -> AsyncIterator[Ours]:
     """Ready to be written to."""
     engine = make_engine(service.settings.database_url.get_secret_value(), pool=WRITERS + 2)
     sessions = make_sessions(engine)
     relay = Relay("forum", service.settings)
-    ours = Ours(topic, relay, Statements(engine))
+    ours = Ours(service.settings, topic, relay, Statements(engine))
     bus = Bus(make_broker(service.settings.kafka, "benchmark"), sessions, "forum", service.settings)
     subscribe_state(bus, topic, group=f"forum-{secrets.token_hex(4)}", apply=ours.receive)
     await bus.start()
@@ -174,6 +210,10 @@ class Bare:
         self.latencies = Latencies()
         self._topic = topic
         self._producer = producer
+
+    async def flat_out(self, count: int) -> None:
+        """WRITERS in this process, each awaiting its acknowledgement."""
+        await flat_out(self.send, count)
 
     async def send(self, post: PostPublished) -> None:
         value = post.model_dump_json().encode()
@@ -209,6 +249,7 @@ async def bare_running(service: Service, topic: Topic) -> AsyncIterator[Bare]:
         await producer.stop()
 
 
+Pace = Callable[[Side, int], Awaitable[None]]
 Running = Callable[[Service, Topic], AbstractAsyncContextManager[Side]]
 
 
@@ -221,10 +262,10 @@ async def measure(engines: Engines) -> list[Result]:
         async def one_round() -> float:
             topic = await service.topic(Kind.STATE, PostPublished)
             async with running(service, topic) as side:
-                await pace(side.send, WARM)
+                await paced(side, WARM)
                 await side.latencies.all_of(WARM)
                 side.latencies = Latencies()
-                await pace(side.send, SAMPLES)
+                await pace(side, SAMPLES)
                 latencies = await side.latencies.all_of(SAMPLES)
             seen[label] += latencies
             return p99(latencies)
@@ -232,7 +273,10 @@ async def measure(engines: Engines) -> list[Result]:
         return one_round
 
     results = []
-    for line, pace, how in ((PACED, paced, "200 a second"), (FLAT_OUT, flat_out, "flat out")):
+    for line, pace, how in (
+        (PACED, paced, "200 a second"),
+        (FLAT_OUT, lambda side, count: side.flat_out(count), "flat out"),
+    ):
         ours = measuring(f"commit to consumer, {how}", ours_running, pace)
         theirs = measuring(f"aiokafka alone, {how}", bare_running, pace)
         results.append(await interleaved(line, ours, theirs, rounds=ROUNDS))
