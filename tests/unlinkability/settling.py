@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import asyncpg
 from shared.bus.broker import TopicConsumer, make_admin, make_consumer
 from tests.unlinkability.stage import Stage
 
+CLOSED_WITHIN = 10.0  # seconds
 WRITERS = ("identity", "forum", "events", "analytics")
 
 
@@ -38,8 +40,11 @@ class Settling:
     async def __aexit__(self, *_: object) -> None:
         for connection in self.databases.values():
             await connection.close()
-        await self.consumer.stop()
-        await self.admin.close()
+        # aiokafka can miss the cancellation by which it ends its own tasks, and then waits for ever.
+        for close in (self.consumer.stop, self.admin.close):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSED_WITHIN):
+                    await close()
 
     async def held(self, table: str, due_by: datetime) -> int:
         """How many records the switchboard holds in `table` that are due by then."""
