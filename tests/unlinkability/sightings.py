@@ -10,6 +10,7 @@ from typing import Any
 
 UUID_LIKE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$")
+NAME = re.compile(r"[a-z_]+")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 DAY = timedelta(days=1)
 DAY_MS = 86_400_000
@@ -58,10 +59,11 @@ class Sighting:
 
 
 def atoms(value: Any) -> Iterator[str | bytes | datetime | date | int]:
-    """All single values in a column or record, whatever it is nested in."""
+    """All single values in a column or record, whatever it is nested in; keys too, unless they are names of columns."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from atoms(key)
+            if not (isinstance(key, str) and NAME.fullmatch(key)):
+                yield from atoms(key)
             yield from atoms(inner)
     elif isinstance(value, list | tuple | set | frozenset):
         for inner in value:

@@ -40,6 +40,14 @@ def test_what_many_people_share_joins_nobody() -> None:
     assert not shared_values(one, other)
 
 
+def test_columns_of_the_same_name_join_nobody_but_an_id_as_a_key_does() -> None:
+    mine, theirs, thread = ids(), ids(), ids()[0]
+    for key, joins in (("occurred_at", False), (thread, True)):
+        one = store("forum", [Row("outbox_sent", {"key": mine[0], "payload": {key: 1}}, 0)], mine)
+        other = store("events", [Row("outbox_sent", {"key": theirs[3], "payload": {key: 2}}, 0)], theirs)
+        assert bool(shared_values(one, other)) == joins
+
+
 def test_an_id_in_the_words_of_a_text_is_found() -> None:
     mine, theirs, thread = ids(), ids(), ids()[0]
     one = store("forum", [Row("posts", {"alias": mine[0], "thread": thread}, 0)], mine)
