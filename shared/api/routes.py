@@ -2,13 +2,16 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.message import Message
 from functools import lru_cache
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +25,9 @@ from starlette.types import Receive, Scope, Send
 from shared.api.problems import ANSWERS
 
 Call = Callable[..., Any]
+PLAIN = frozenset(
+    {str, int, bool, UUID, type(None)}
+)  # parameters of these types, and literals, are one value
 
 
 def router(tag: str) -> APIRouter:
@@ -51,6 +57,7 @@ class PlainRoute(APIRoute):
         )
         if self.is_direct:
             self._needs = [_Need(each) for each in self.dependant.dependencies]
+            self._told = (_Told(self.dependant.path_params), _Told(self.dependant.query_params))
             self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,13 +81,10 @@ class PlainRoute(APIRoute):
                 given[need.request] = request
             value = need.call(**given)
             values[need.name] = await (ends.enter_async_context(value) if need.ends else value)
-        told: Any
-        for fields, told in (
-            (dependant.path_params, request.path_params),
-            (dependant.query_params, request.query_params),
-        ):
-            if fields:
-                given, wrong = request_params_to_args(fields, told)
+        in_path, in_query = self._told
+        for told, sent in ((in_path, request.path_params), (in_query, request.query_params)):
+            if told.fields:
+                given, wrong = told.values(sent)
                 values |= given
                 errors += wrong
         if dependant.body_params:
@@ -105,6 +109,64 @@ class _Need:
         self.name = dependant.name
         self.request = dependant.request_param_name
         self.headers = dependant.header_params
+
+
+class _Told:
+    """Path or query parameters: what FastAPI finds out about each for every request, found out once."""
+
+    __slots__ = ("_plain", "fields")
+
+    def __init__(self, fields: list[ModelField]) -> None:
+        self.fields = fields
+        self._plain: list[_Plain] | None = None
+        if all(map(_is_plain_field, fields)):
+            self._plain = [_Plain(each) for each in fields]
+
+    def values(self, sent: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        """As `request_params_to_args`, which also says what is wrong where anything is."""
+        if self._plain is None:
+            return request_params_to_args(self.fields, sent)
+        values: dict[str, Any] = {}
+        for each in self._plain:
+            value = sent.get(each.alias)
+            if value is not None:
+                values[each.name], wrong = each.validate(value)
+                if wrong:
+                    return request_params_to_args(self.fields, sent)
+            elif each.is_required:
+                return request_params_to_args(self.fields, sent)
+            else:
+                values[each.name] = each.default
+        return values, []
+
+
+class _Plain:
+    """A parameter of one name and one value."""
+
+    __slots__ = ("alias", "default", "is_required", "name", "validate")
+
+    def __init__(self, field: ModelField) -> None:
+        self.name = field.name
+        self.alias = field.alias
+        self.validate = field.validate
+        self.is_required = field.field_info.is_required()
+        self.default = field.default
+
+
+def _is_plain_field(field: ModelField) -> bool:
+    """Whether it has one name and is one immutable value, its default too."""
+    about, config = field.field_info, field.config
+    kinds = get_args(about.annotation) if _is_union(about.annotation) else (about.annotation,)
+    return (
+        all(kind in PLAIN or get_origin(kind) is Literal for kind in kinds)
+        and about.validation_alias in (None, field.alias)
+        and about.default_factory is None
+        and not (about.validate_default or config)
+    )
+
+
+def _is_union(annotation: object) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
 
 
 def _is_plain_endpoint(dependant: Dependant) -> bool:

@@ -35,6 +35,12 @@ def writer_of(row: str) -> str:
         FROM profiles w WHERE w.id = {row}.author_id OFFSET 0)"""
 
 
+def writers_of(ids: str) -> str:
+    """The profiles of `ids` (a query of some ids) as pages show them, each looked up once."""
+    return f"""SELECT w.id, w.name, w.mark, w.role, {look_alike("w")} AS look_alike
+        FROM profiles w WHERE w.id = ANY (ARRAY({ids}))"""
+
+
 def look_alike(profile: str) -> str:
     """Whether an older id has a name that looks like this one's, so that this one bears the neutral mark."""
     return (

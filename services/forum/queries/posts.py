@@ -19,7 +19,7 @@ _reactions = """(SELECT coalesce(bit_or(
         * CASE WHEN g.author_id = reader.profile_id THEN 9 ELSE 1 END), 0)
     FROM reactions g WHERE g.post_id = p.id AND NOT g.erased)"""
 
-# Of posts p, for `reader` (profile_id, consultant). An opening is hidden with its thread.
+# Of posts p by pp, for `reader` (profile_id, consultant). An opening is hidden with its thread.
 POST_COLUMNS = f"""
     p.id, p.thread_id, p.written, p.opening, p.edited, p.erased, hide.reason IS NOT NULL AS hidden,
     NOT p.erased AND (hide.reason IS NULL OR {_sees}) AS shown,
@@ -28,14 +28,14 @@ POST_COLUMNS = f"""
     CASE WHEN {_sees} THEN hide.reason END AS reason,
     p.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
     p.author_id, pp.name, pp.mark, pp.role, pp.look_alike, {_reactions} AS reactions"""
-POST_JOINS = f"""
-    LEFT JOIN LATERAL {writer_of("p")} pp ON true
+HIDE_JOIN = f"""
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true"""
 
 ONE = f"""
 WITH reader AS MATERIALIZED (SELECT r.*, $3::boolean AS consultant FROM ({READER}) r)
 SELECT {POST_COLUMNS}
-FROM posts p CROSS JOIN reader {POST_JOINS}
+FROM posts p CROSS JOIN reader
+    LEFT JOIN LATERAL {writer_of("p")} pp ON true {HIDE_JOIN}
 WHERE p.id = $2
 """
 

@@ -9,15 +9,16 @@ import orjson
 
 from services.forum.errors import ThreadNotFound
 from services.forum.queries.answers import page
-from services.forum.queries.fragments import READER, hide_of, unread, writer_of
+from services.forum.queries.fragments import READER, hide_of, unread, writer_of, writers_of
 from services.forum.queries.own import own_profile
-from services.forum.queries.posts import POST_COLUMNS, POST_JOINS, shown_author, shown_post
+from services.forum.queries.posts import HIDE_JOIN, POST_COLUMNS, shown_author, shown_post
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 from shared.hlc import time_of
 
-# First the page's rows by an index, then what belongs to each: otherwise the planner may join a whole thread to its
-# writers before it sorts out the twenty, or read every mark of a reader who has read thousands of threads.
+# First the page's rows by an index, then what belongs to them, once for all of them: otherwise the planner may join a
+# whole thread to its writers before it sorts out the twenty, or read every mark of a reader who has read thousands of
+# threads. The newest post is the likeliest to be unread: looking from there, one is mostly enough.
 LIST = """
 WITH reader AS MATERIALIZED (SELECT r.*, $2::boolean AS consultant FROM ({reader}) r),
 page AS MATERIALIZED (
@@ -32,14 +33,22 @@ page AS MATERIALIZED (
         AND (reader.consultant OR t.author_id IS NOT DISTINCT FROM reader.profile_id OR hide.reason IS NULL)
         {conditions}
     ORDER BY {order} LIMIT $4
+), writers AS MATERIALIZED (
+    {writers}
+), marks AS MATERIALIZED (
+    SELECT m.thread_id, m.read_until, m.shown FROM read_marks m
+    WHERE m.alias = $1 AND m.thread_id = ANY (ARRAY(SELECT id FROM page))
+), watched AS MATERIALIZED (
+    SELECT o.thread_id FROM watching o WHERE o.alias = $1 AND o.thread_id = ANY (ARRAY(SELECT id FROM page))
 )
-SELECT t.*, p.name, p.mark, p.role, p.look_alike, w.alias IS NOT NULL AS watching,
-    EXISTS (SELECT FROM posts n WHERE n.thread_id = t.id AND {unread}) AS unread
+SELECT t.*, p.name, p.mark, p.role, p.look_alike, w.thread_id IS NOT NULL AS watching,
+    (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
+        IS NOT NULL AS unread
 FROM page t
 CROSS JOIN reader
-LEFT JOIN LATERAL {writer} p ON true
-LEFT JOIN LATERAL (SELECT * FROM read_marks m WHERE m.alias = $1 AND m.thread_id = t.id LIMIT 1) r ON true
-LEFT JOIN LATERAL (SELECT * FROM watching o WHERE o.alias = $1 AND o.thread_id = t.id LIMIT 1) w ON true
+LEFT JOIN writers p ON p.id = t.author_id
+LEFT JOIN marks r ON r.thread_id = t.id
+LEFT JOIN watched w ON w.thread_id = t.id
 ORDER BY {outer_order}
 """
 # An absent cursor stands before everything.
@@ -57,7 +66,7 @@ def _list(*, oldest_first: bool, unanswered: bool) -> str:
     return LIST.format(
         reader=READER,
         hide=hide_of("ARRAY[t.id]", "t.home"),
-        writer=writer_of("t"),
+        writers=writers_of("SELECT DISTINCT author_id FROM page"),
         unread=unread("n", "r", "reader.profile_id"),
         conditions=(OLDEST if oldest_first else LATEST) + (UNANSWERED if unanswered else ""),
         order="a.thread_id" if oldest_first else "a.last_written DESC, a.thread_id DESC",
@@ -98,11 +107,14 @@ head AS MATERIALIZED (
         coalesce((SELECT c.written FROM posts c WHERE c.id = $4 AND c.thread_id = $2), -1),
         coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
     ORDER BY p.written, p.id LIMIT $5
+), writers AS MATERIALIZED (
+    {writers_of("SELECT DISTINCT author_id FROM page")}
 )
 SELECT head.thread, post.*
 FROM head LEFT JOIN LATERAL (
     SELECT {POST_COLUMNS}, {unread("p", "head", "reader.profile_id")} AS new
-    FROM page p CROSS JOIN reader {POST_JOINS}
+    FROM page p CROSS JOIN reader
+    LEFT JOIN writers pp ON pp.id = p.author_id {HIDE_JOIN}
 ) post ON true
 ORDER BY post.written, post.id
 """
@@ -127,7 +139,7 @@ async def thread_list(
         await own_profile(database, alias)  # refuses
     threads = []
     for row in rows:
-        thread = shown_thread(dict(row), sees_hidden=consultant or row["mine"])
+        thread = shown_thread(row, sees_hidden=consultant or row["mine"])
         thread["unread"] = row["unread"]
         threads.append(thread)
     return page(threads, limit)
@@ -153,7 +165,7 @@ async def thread_page(
     return thread
 
 
-def shown_thread(row: dict[str, Any], *, sees_hidden: bool) -> dict[str, Any]:
+def shown_thread(row: Any, *, sees_hidden: bool) -> dict[str, Any]:
     """A thread as the API gives it: a removed or hidden one without title, wish and writer."""
     gone = row["erased"] or (row["hidden"] and not sees_hidden)
     return {
