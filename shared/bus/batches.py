@@ -135,17 +135,19 @@ async def decode(message: KafkaMessage) -> Any:
 
 
 class Drain(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Before partitions go to another process, lets the batch in hand end and be acked."""
+    """Before partitions go to another process, lets the batch in hand end and its commit arrive."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
         self.subscriber: Any = None  # FastStream's, made after its listener
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Waits at most DRAIN_SECONDS."""
+        """Waits at most DRAIN_SECONDS and COMMIT_SECONDS."""
         self._consumer.hurry()
         if revoked and self.subscriber is not None:
             await self.subscriber.lock.wait_release(DRAIN_SECONDS)
+            if self.subscriber.consumer is not None:
+                await self.subscriber.consumer.settle()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Nothing to do: positions come from the committed offsets."""

@@ -11,8 +11,10 @@ import ssl
 from functools import partial
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -21,6 +23,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from shared.bus import header_names
 from shared.settings import KafkaSettings
+from shared.telemetry.logging import describe
 
 BATCH = 500  # records; one statement each (FIELD-NOTES, Speed)
 REQUEST_TIMEOUT_MS = 10_000
@@ -29,6 +32,7 @@ METADATA_AGE_MS = 30_000  # how soon a pattern finds a new topic
 SESSION_TIMEOUT_MS = 45_000
 REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
+COMMIT_SECONDS = 5.0  # with a batch's drain less than the rebalance timeout
 ABANDON_SECONDS = 0.5
 FENCE_TIMEOUT_MS = 60_000  # Kafka wants one, though no transaction is ever begun
 
@@ -37,7 +41,44 @@ header_names.install()
 
 
 class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """aiokafka's consumer, patient and able to say how it is."""
+    """aiokafka's consumer, patient, able to say how it is, and not idle while it commits."""
+
+    _committing: asyncio.Task[None] | None = None
+
+    async def commit(self) -> None:
+        """Commit what has been handled up to now, while the next batch is handled.
+
+        One commit is under way at a time. One that fails is made good by the next; until then its records would come
+        again to whoever takes the partitions over.
+        """
+        subscription = self._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return
+        # Taken now: the next batch moves the positions before it is handled.
+        offsets = subscription.assignment.all_consumed_offsets()
+        if self._committing is not None:
+            await asyncio.wait([self._committing])
+        self._committing = asyncio.create_task(self._commit(subscription.assignment, offsets))
+        for _ in range(2):  # aiokafka's steps until the request has left
+            await asyncio.sleep(0)
+
+    async def _commit(self, assignment: Any, offsets: dict[TopicPartition, Any]) -> None:
+        try:
+            await self._coordinator.commit_offsets(assignment, offsets)
+        except KafkaError as error:
+            structlog.get_logger().warning("what was handled isn't committed yet", **describe(error))
+
+    async def settle(self) -> None:
+        """Wait for the commit under way, at most COMMIT_SECONDS."""
+        if self._committing is not None:
+            await asyncio.wait([self._committing], timeout=COMMIT_SECONDS)
+
+    async def stop(self) -> None:
+        """Leave, once the last commit has arrived or can't."""
+        await self.settle()
+        if self._committing is not None:
+            self._committing.cancel()
+        await super().stop()
 
     async def getmany(
         self, *partitions: TopicPartition, **options: Any

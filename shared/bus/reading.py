@@ -89,9 +89,9 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
     except UnicodeDecodeError:
         raise _Unreadable("key") from None
     topic, origin = source.place
-    return Received(
-        topic, origin, record.partition, record.offset, key, event_id, type_, time, read_payload(body), body
-    )
+    payload = read_payload(body)
+    values = topic, origin, record.partition, record.offset, key, event_id, type_, time, payload, body
+    return tuple.__new__(Received, values)  # the named tuple's own is Python: this runs for every record
 
 
 class _Unreadable(ValueError):

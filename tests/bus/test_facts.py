@@ -8,6 +8,7 @@ from uuid import uuid4
 from aiokafka.structs import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.bus.broker import BATCH
 from shared.bus.facts import subscribe_facts
 from shared.bus.inbox import forget_old
 from shared.contracts.payloads.notices import NoticeAddressed
@@ -88,6 +89,32 @@ async def test_a_consumer_cancelled_in_its_work_acknowledges_nothing(service: Se
         await at_work.wait()
     assert await service.committed(group) == {}
     assert await service.fetch("SELECT 1 FROM inbox") == []
+
+
+async def test_the_batch_in_hand_is_not_acknowledged_with_the_one_before(service: Service) -> None:
+    at_work = asyncio.Event()
+
+    async def apply(session: AsyncSession, received: list[Any]) -> None:
+        await note_down(session, received)
+        if received[-1].offset >= BATCH:
+            at_work.set()
+            await asyncio.Event().wait()
+
+    puts = [service.put(service.facts.name, NOTICE) for _ in range(BATCH + 1)]
+    await asyncio.gather(*puts)
+    group = service.group("ahead")
+    bus = service.bus()
+    bus.broker.config.broker_config.graceful_timeout = 0.1
+    subscribe_facts(bus, service.facts, group=group, apply=apply)
+
+    async def is_acknowledged() -> bool:
+        stored = len(await service.fetch("SELECT 1 FROM inbox"))
+        return await service.committed(group) == {TopicPartition(service.facts.name, 0): stored}
+
+    async with running(bus):
+        await at_work.wait()
+        await eventually(is_acknowledged)
+    assert await is_acknowledged()
 
 
 async def test_two_processes_share_the_partitions_and_each_fact_takes_effect_once(service: Service) -> None:
