@@ -48,4 +48,3 @@ class ServiceSettings(BaseSettings):
     relay: bool = True
     metrics_seconds: float = 10.0  # between two looks at what /metrics tells
     consumers: bool = True  # and due work: without both a process only answers requests
-    read_back: bool = False  # compare database and topics at this start, whatever the database says of it

@@ -49,7 +49,7 @@ class Manifest:
         if found.format != FORMAT:
             raise Unusable(f"{backup} was made by another release, in a form that this one can't read.")
         for name in ORDER:
-            if not (path := file_of(backup, name)).exists() or path.stat().st_size != found.sizes[name]:
+            if not (path := file_of(backup, name)).exists() or path.stat().st_size != found.sizes.get(name):
                 raise Unusable(f"{backup} isn't whole: {path.name} is missing or cut off.")
         return found
 

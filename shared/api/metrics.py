@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from fastapi.responses import Response
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from shared.bus.backlog import Backlog as BusBacklog
 from shared.bus.bus import Bus
+from shared.database.faults import ERRORS
 from shared.outbox.backlog import Backlog as OutboxBacklog
 from shared.outbox.relay import Relay
 from shared.telemetry import catalogue
@@ -23,6 +22,8 @@ from shared.telemetry.requests import CountRequests
 RESEARCH = "local.research."
 QUARTERS = 4
 MINUTE = 60
+
+DATABASE_AWAY: tuple[type[Exception], ...] = (*ERRORS, OSError)
 
 
 def install(
@@ -76,7 +77,7 @@ class _Machinery:
         self._up["database",] = False
         try:
             waiting = await self._waiting.look()
-        except (DBAPIError, OSError, PoolTimeout):
+        except DATABASE_AWAY:
             return []
         self._up["database",] = True
         age = waiting.seconds if self._exact else waiting.seconds // MINUTE * MINUTE

@@ -23,7 +23,7 @@ MARK_RESTORED = AGREE.format(f"'{RESTORED}'")  # plain SQL: for whoever restores
 
 
 async def agreed_with(session: AsyncSession) -> str | None:
-    """The cluster's id, RESTORED, or None for a database that was never compared."""
+    """The cluster's id, RESTORED, or None for a new database: what it begins with, it agrees with."""
     known: str | None = await session.scalar(AGREED)
     return known
 

@@ -5,6 +5,7 @@ lost the database is newer: what the topics lack is sent again. Which of the two
 always gone, and going twice changes nothing. Facts have no last word to read; what of them is lost is in decision 8.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -36,6 +37,8 @@ from shared.outbox import add as outbox
 # Rows that wait, or went out within the day, may be older than what the topic has: what it lacks is compared anew.
 WAITING = text("DELETE FROM outbox WHERE topic = :topic")
 SENT = text("DELETE FROM outbox_sent WHERE topic = :topic")
+
+WAIT_FOR_ANOTHER = 0.5  # seconds between two looks whether another process has read back
 
 Page = Callable[[AsyncSession, Any, int], Awaitable[Sequence[State]]]
 """About so many of a topic's states as the database has them, by id, after the given one (None: from the first)."""
@@ -123,17 +126,19 @@ Steps = Callable[[ReadBack], Awaitable[None]]
 async def read_back(bus: Bus, steps: Steps) -> None:
     """Bring database and topics to agree, where they may not: to be awaited before the relay runs or anything is answered.
 
-    That is where the database was restored, where Kafka is another cluster than the one it last agreed with, and where
-    the settings say so. A restored database isn't served from before that is done: it waits for Kafka. Raises
-    KafkaError or what `steps` raises; the next start then begins anew.
+    That is where the database was restored, and where Kafka is another cluster than the one it last agreed with. A
+    restored database isn't served from before that is done: it waits for Kafka, and a process without consumers waits
+    for one that has them. Raises KafkaError or what `steps` raises; the next start then begins anew.
     """
     settings = bus.settings
-    if not settings.consumers:
-        return
     log = structlog.get_logger().bind(service=bus.service)
-    async with bus.sessions() as session:
-        known = await agreed_with(session)
-    restored = settings.read_back or known == RESTORED
+    known = await _agreed_with(bus)
+    if not settings.consumers:
+        while known == RESTORED:
+            await asyncio.sleep(WAIT_FOR_ANOTHER)
+            known = await _agreed_with(bus)
+        return
+    restored = known == RESTORED
     if restored:
         cluster = await wait_for_cluster(settings.kafka)
     else:
@@ -145,11 +150,9 @@ async def read_back(bus: Bus, steps: Steps) -> None:
         return
     alone = await hold_alone(settings.database_url.get_secret_value())
     try:
-        async with bus.sessions() as session:
-            done_by_another = known != cluster and await agreed_with(session) == cluster
-        if known is not None or restored:
-            if done_by_another:
-                return
+        if await _agreed_with(bus) == cluster:
+            return  # another process was quicker
+        if known is not None:
             log.warning("database and topics are compared")
             await steps(ReadBack(bus, restored=restored))
             log.warning("database and topics agree")
@@ -157,6 +160,11 @@ async def read_back(bus: Bus, steps: Steps) -> None:
             await note_agreement(session, cluster)
     finally:
         await alone.close()
+
+
+async def _agreed_with(bus: Bus) -> str | None:
+    async with bus.sessions() as session:
+        return await agreed_with(session)
 
 
 async def _in_batches(records: AsyncIterator[Raw]) -> AsyncIterator[list[Raw]]:

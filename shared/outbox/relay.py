@@ -181,6 +181,8 @@ class Relay:
         if self._forgot_on != today:
             # "24 hours" is until the end of the next day: a row keeps a date, no time.
             await connection.execute(FORGET, today - timedelta(days=1))
+            # Kafka forgets a producer's fence a week after it was made, so each day has a producer of its own.
+            await self._publisher.abandon()
             self._forgot_on = today
 
     def _back_off(self) -> float:
@@ -204,7 +206,8 @@ async def _while_open(connection: Any, work: Coroutine[Any, Any, None]) -> None:
     try:
         await working
     except asyncio.CancelledError:
-        if not ended:
+        stopping = asyncio.current_task()
+        if not ended or (stopping is not None and stopping.cancelling()):
             raise
         raise asyncpg.InterfaceError("the connection that held the lock ended") from None
     finally:
