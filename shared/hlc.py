@@ -3,13 +3,14 @@
 Never a counter alone: a restored database must not use a number twice (DESIGN §3).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from shared import clock
 
 COUNTER_BITS = 16
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def milliseconds(at: datetime) -> int:
@@ -25,8 +26,7 @@ def version_at(at: datetime) -> int:
 
 def time_of(version: int) -> datetime:
     """The physical part of a version, to the millisecond, aware UTC."""
-    ms = version >> COUNTER_BITS
-    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+    return EPOCH + (version >> COUNTER_BITS) * MILLISECOND
 
 
 def next_version(previous: int | None, at: datetime) -> int:

@@ -25,9 +25,8 @@ from starlette.types import Receive, Scope, Send
 from shared.api.problems import ANSWERS
 
 Call = Callable[..., Any]
-PLAIN = frozenset(
-    {str, int, bool, UUID, type(None)}
-)  # parameters of these types, and literals, are one value
+# Parameters of these types, and literals, are one value.
+PLAIN = frozenset({str, int, bool, UUID, type(None)})
 
 
 def router(tag: str) -> APIRouter:
