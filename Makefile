@@ -4,6 +4,8 @@ PORT ?= 8080
 DATA ?= .peercafe
 ENGINES ?=
 TESTS ?=
+# Two processes with engines of their own, a file to whichever is free: half the waiting on two cores.
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 export PORT DATA
 
@@ -17,7 +19,7 @@ run: setup ## Start a region (PORT, DATA)
 	@exec .venv/bin/peercafe serve all --port "$$PORT" --data "$$DATA"
 
 test: setup-dev ## Run the tests (ENGINES=docker|embedded, TESTS=paths)
-	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests)
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests $(IN_TWO))
 
 test-faults test-abuse: setup-dev ## Kills, cuts and floods; forged, hostile and raced requests
 	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest tests/$(@:test-%=%)

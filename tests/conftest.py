@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,30 @@ from tests.engines import Engines, chosen, running_engines
 from tests.people import People
 from tests.region.running import ARegion, RunningRegion, regions
 
+LONGEST = "test_unlinkability.py"
+
 
 def pytest_report_header() -> str:
     """Says on which engines this run stands."""
     which, why = chosen()
     return f"engines: {which} ({why}); whole regions: embedded"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: begun last, one process would play it alone while the other has nothing left to do."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands over what it tried."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = tried.counted()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of several processes has ended."""
+    tried.add(getattr(node, "workeroutput", {}).get("tried", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

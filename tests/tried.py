@@ -7,7 +7,7 @@ Counts stand in the order in which they were first counted. A test counts when i
 isn't told as tried.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _counts: dict[str, dict[str, int]] = {}
 
@@ -16,6 +16,18 @@ def count(suite: str, what: str, by: int = 1) -> None:
     """Add `by` to what `suite` has tried of `what` (a plural: "kills", "fuzzed calls")."""
     counted = _counts.setdefault(suite, {})
     counted[what] = counted.get(what, 0) + by
+
+
+def counted() -> dict[str, dict[str, int]]:
+    """Suite → what → how often, so far."""
+    return _counts
+
+
+def add(counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Add what another process of this run has counted."""
+    for suite, numbers in counts.items():
+        for what, number in numbers.items():
+            count(suite, what, number)
 
 
 def lines() -> Iterator[str]:
