@@ -15,7 +15,7 @@ from shared.database.faults import ERRORS
 from shared.outbox.backlog import Backlog as OutboxBacklog
 from shared.outbox.relay import Relay
 from shared.telemetry import catalogue
-from shared.telemetry.families import STEP, Family, Labels, counter, gauge, in_tens
+from shared.telemetry.families import STEP, DailyTens, Family, Labels, counter, gauge
 from shared.telemetry.metrics import CONTENT_TYPE, Metrics
 from shared.telemetry.requests import CountRequests
 
@@ -65,13 +65,14 @@ class _Machinery:
         self._waiting = OutboxBacklog(engine)
         self._step = bus.settings.metrics_seconds
         self._up: dict[Labels, float] = {}
+        self._published = DailyTens[Labels]()
 
     def published(self, exact: bool) -> Iterable[Family]:
         if self._relay is not None:
             counts = Counter[Labels]()
             for topic, count in self._relay.published.items():
                 counts[_without_id(topic),] += count
-            yield counter(catalogue.OUTBOX_PUBLISHED, counts if exact else in_tens(counts))
+            yield counter(catalogue.OUTBOX_PUBLISHED, counts if exact else self._published.end_day(counts))
 
     async def outbox(self) -> Iterable[Family]:
         self._up["database",] = False

@@ -1,7 +1,7 @@
 """Every metric of a service: the only place where one is named (docs/operations.md shows them; decision 9 says why so).
 
 What moves with what members do is marked `acts`: told at once by the forum, which keeps clock times anyway, and by
-all others once a day in tens. Everything else is about machines, and cut so that one act in a healthy service
+all others once a day, that day's tens. Everything else is about machines, and cut so that one act in a healthy service
 changes nothing.
 """
 
@@ -42,7 +42,7 @@ HTTP_DURATION = Metric(
     "peercafe_http_request_duration_seconds",
     Kind.HISTOGRAM,
     ("method", "route"),
-    "From the request's arrival at the service to the end of its answer.",
+    "From the request's arrival at the service to the end of its answer. But for the forum without sum and count.",
     acts=True,
 )
 OUTBOX_PUBLISHED = Metric(
@@ -132,9 +132,6 @@ PROCESS_START = Metric(
 PROCESS_CPU = Metric(
     "process_cpu_seconds", Kind.COUNTER, (), "Processor time used, rounded down to ten seconds."
 )
-PROCESS_MEMORY = Metric(
-    "process_resident_memory_bytes", Kind.GAUGE, (), "Resident memory, rounded down to 16 MiB."
-)
 
 METRICS: tuple[Metric, ...] = (
     OUTBOX_ROWS,
@@ -154,5 +151,4 @@ METRICS: tuple[Metric, ...] = (
     ENGINE_UP,
     PROCESS_START,
     PROCESS_CPU,
-    PROCESS_MEMORY,
 )

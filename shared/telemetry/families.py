@@ -1,8 +1,9 @@
 """Families of samples as the exposition format wants them, made from the catalogue's metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import accumulate
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as MetricFamily
@@ -14,6 +15,7 @@ Family: TypeAlias = MetricFamily
 Labels: TypeAlias = tuple[str, ...]  # values of a metric's labels, in the catalogue's order
 Values: TypeAlias = Mapping[Labels, float]
 STEP = 10
+K = TypeVar("K", bound=Hashable)
 
 
 def gauge(metric: Metric, values: Values | float) -> Family:
@@ -35,27 +37,34 @@ def counter(metric: Metric, values: Values | float) -> Family:
 def histogram(
     metric: Metric,
     bounds: Sequence[float],
-    values: Mapping[Labels, tuple[Sequence[int], float]],
-    *,
-    exact: bool,
+    values: Mapping[Labels, tuple[Sequence[int], float | None]],
 ) -> Family:
-    """Counts for each bound and above all, and the sum of what was observed; unless `exact`, both in tens."""
+    """Counts for each bound and above all, and the sum of what was observed; with None neither sum nor count."""
     family = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+    names = [*map(floatToGoString, bounds), "+Inf"]
     for labels, (within, total) in values.items():
-        up_to, told = list(accumulate(within)), total
-        if not exact:
-            count = up_to[-1]
-            up_to = [each // STEP * STEP for each in up_to]
-            told = total * up_to[-1] / count if count else 0.0
-        if up_to[-1]:
-            names = [*map(floatToGoString, bounds), "+Inf"]
-            family.add_metric(labels, list(zip(names, up_to, strict=True)), told)
+        if any(within):
+            family.add_metric(labels, list(zip(names, accumulate(within), strict=True)), total)
     return family
 
 
-def in_tens(values: Values) -> Values:
-    """Rounded down to tens; what is nothing then isn't told of at all."""
-    return {labels: tens for labels, value in values.items() if (tens := value // STEP * STEP)}
+class DailyTens(Generic[K]):
+    """Of counts that grow, the whole tens of each day, added up; a day's rest is told on no other day.
+
+    Were it carried over, whoever fills a count up to nine would see the next one's single act.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Mapping[K, int] = {}
+        self._told = Counter[K]()
+
+    def end_day(self, counts: Mapping[K, int]) -> Mapping[K, int]:
+        """What may be told of `counts` as they stand at a day's end; what never had ten in a day isn't there."""
+        for what, count in counts.items():
+            if tens := (count - self._seen.get(what, 0)) // STEP * STEP:
+                self._told[what] += tens
+        self._seen = dict(counts)
+        return self._told
 
 
 def _by_labels(values: Values | float) -> Values:

@@ -11,14 +11,14 @@ import psutil
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared import clock
-from shared.telemetry.catalogue import PROCESS_CPU, PROCESS_MEMORY, PROCESS_START
+from shared.telemetry.catalogue import PROCESS_CPU, PROCESS_START
 from shared.telemetry.families import Family, counter, gauge
 from shared.telemetry.requests import Requests
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-CPU_STEP, MEMORY_STEP = 10, 16 * 1024 * 1024
+CPU_STEP = 10
 
-Acts = Callable[[bool], Iterable[Family]]  # exact, or in tens?
+Acts = Callable[[bool], Iterable[Family]]  # exact, or a day's tens, the day being over?
 States = Callable[[], Awaitable[Iterable[Family]]]
 
 
@@ -59,9 +59,7 @@ class Metrics:
 
 
 async def _process() -> Iterable[Family]:
-    process = psutil.Process()
     return [
-        gauge(PROCESS_START, process.create_time()),
+        gauge(PROCESS_START, psutil.Process().create_time()),
         counter(PROCESS_CPU, time.process_time() // CPU_STEP * CPU_STEP),
-        gauge(PROCESS_MEMORY, process.memory_info().rss // MEMORY_STEP * MEMORY_STEP),
     ]

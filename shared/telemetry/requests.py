@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry.catalogue import HTTP_DURATION, HTTP_FAULTS, HTTP_REQUESTS
-from shared.telemetry.families import Family, Labels, counter, histogram, in_tens
+from shared.telemetry.families import DailyTens, Family, Labels, counter, histogram
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -35,6 +35,8 @@ class Requests:
     def __init__(self) -> None:
         self._lines: dict[tuple[str, str, int], Line] = {}
         self._faults: Counter[int] = Counter()
+        self._daily = DailyTens[Labels]()
+        self._daily_within = DailyTens[tuple[Labels, int]]()  # and which bound
 
     def note(self, scope: Scope, status: int, seconds: float) -> None:
         """One request has been answered; its route is what the router left in its scope."""
@@ -54,8 +56,8 @@ class Requests:
             self._faults[status] += 1
 
     def acts(self, *, exact: bool) -> Iterable[Family]:
-        """Counts and durations; unless `exact` in tens, without what is less."""
-        counts: dict[Labels, float] = {}
+        """Counts and durations; unless `exact` the day is over, and of it only tens are told, without sums."""
+        counts: dict[Labels, int] = {}
         whole: dict[Labels, Line] = {}
         for (route, method, status), line in self._lines.items():
             counts[method, route, f"{status}xx"] = line.count
@@ -63,9 +65,21 @@ class Requests:
             one.count += line.count
             one.seconds += line.seconds
             one.within = [a + b for a, b in zip(one.within, line.within, strict=True)]
-        yield counter(HTTP_REQUESTS, counts if exact else in_tens(counts))
+        if exact:
+            yield counter(HTTP_REQUESTS, counts)
+            yield histogram(
+                HTTP_DURATION, BOUNDS, {of: (line.within, line.seconds) for of, line in whole.items()}
+            )
+            return
+        yield counter(HTTP_REQUESTS, self._daily.end_day(counts))
+        told = self._daily_within.end_day(
+            {(of, bound): count for of, line in whole.items() for bound, count in enumerate(line.within)}
+        )
+        bounds = range(len(BOUNDS) + 1)
         yield histogram(
-            HTTP_DURATION, BOUNDS, {k: (v.within, v.seconds) for k, v in whole.items()}, exact=exact
+            HTTP_DURATION,
+            BOUNDS,
+            {of: ([told.get((of, bound), 0) for bound in bounds], None) for of in whole},
         )
 
     def faults(self) -> Family:

@@ -101,12 +101,41 @@ def test_acts_outside_the_forum_change_nothing_that_day_and_leave_in_tens(here: 
         said = scrape(here, "events")
     labels = {"route": template, "method": "PUT"}
     assert said.get("peercafe_http_requests_total", **labels, status="2xx") == 10, "of twelve"
-    assert said.get("peercafe_http_request_duration_seconds_count", **labels) == 10
+    assert "peercafe_http_request_duration_seconds_sum" not in said.text
     rare = {"route": "/communities", "method": "POST", "status": "2xx"}
     assert said.get("peercafe_http_requests_total", **rare) is None, "one alone isn't told of at all"
     acts_in_events(here, 10)
     relayed(here)
     assert scrape(here, "events").without_process() == said.without_process()
+
+
+def days_told(*days: list[float]) -> list[str]:
+    """What a service tells after each of these days of one route's requests, given as seconds."""
+    metrics, told = Metrics(), []
+    scope = {"route": Route("/me/sessions", acts_in_events), "method": "POST"}
+    for number, seconds in enumerate(days, start=1):
+        for each in seconds:
+            metrics.requests.note(scope, 201, each)
+        with clock.stopped_at(NOON + timedelta(days=number)):
+            asyncio.run(metrics.look())
+        told.append(Scrape(metrics.text().decode()).without_process())
+    return told
+
+
+def test_what_a_day_left_over_shows_on_no_other_day() -> None:
+    with clock.stopped_at(NOON):
+        alone = days_told([0.3] * 10, [0.3])
+        assert 'le="+Inf",method="POST",route="/me/sessions"} 10.0' in alone[0]
+        assert alone[1] == alone[0], "one act of one person"
+        filled = days_told([0.3] * 9, [0.3], [0.3] * 9)
+        assert filled[0] == filled[1] == filled[2], "somebody filled it up to nine"
+        assert days_told([0.3] * 19, [0.3] * 11)[1] == days_told([0.3] * 10, [0.3] * 10)[1]
+
+
+def test_no_sum_tells_how_long_a_single_request_took() -> None:
+    with clock.stopped_at(NOON):
+        assert days_told([0.3] * 10) == days_told([0.26] * 10)
+        assert days_told([0.3] * 10 + [4.0]) == days_told([0.3] * 11)
 
 
 @pytest.mark.parametrize("service", SERVICES)
