@@ -150,8 +150,17 @@ class Study(Base):
         self.status = "closed"
 
     def take_back(self, told: StudyRecorded, zone: ZoneInfo) -> None:
-        """After a restore: take from a newer record that it was opened or closed; by whom is lost."""
-        if told.opened_at is None or told.version <= (self.version or 0):
+        """After a restore: take from a newer record that it was opened, closed or erased; by whom is lost.
+
+        One that another restore had lost is closed unpublished: its enrolments have ended.
+        """
+        if told.version <= (self.version or 0):
+            return
+        if told.erased and self.opened_at is not None:
+            self.version, self.status = told.version, "closed"
+            self.closed_at = self.closed_at or hlc.time_of(told.version)
+            self.closed_on = self.closed_on or min(self.closed_at.astimezone(zone).date(), self.ends_on)
+        if told.opened_at is None:
             return
         self.version, self.opened_at = told.version, told.opened_at
         self.opened_on = told.opened_at.astimezone(zone).date()

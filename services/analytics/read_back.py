@@ -21,15 +21,13 @@ from shared.contracts.topics import STUDIES, SUMMARY, research_topic
 async def compare(back: ReadBack, settings: Settings, zone: str) -> None:
     """Take studies, their rows and what was published; hear the others; then send what the topics lack."""
     home = settings.region
-    lost: dict[Any, StudyRecorded] = {}
+    recorded: dict[UUID, StudyRecorded] = {}  # of several records of one study the last says how it is
     said: dict[str, SummaryPublished] = {}
 
     async def take_studies(session: AsyncSession, received: list[Received[Any]]) -> None:
-        told = [record.payload for record in received]
-        missing = await restoring.take_studies(session, told, zone)
-        for study in told:
-            lost.pop(study.id, None)  # of several records of one study the last says how it is
-        lost.update({study.id: study for study in missing})
+        told = {record.payload.id: record.payload for record in received}
+        recorded.update(told)
+        await restoring.take_studies(session, told, zone)
 
     async def take_rows(session: AsyncSession, received: list[Received[Any]]) -> None:
         await restoring.take_rows(session, [record.payload for record in received])
@@ -45,14 +43,14 @@ async def compare(back: ReadBack, settings: Settings, zone: str) -> None:
         await back.take(topic, take_rows)
     await back.take(SUMMARY, take_summaries)
     async with back.sessions() as session, session.begin():
-        await restoring.publish_no_study_twice(session, list(said.values()))
+        await restoring.publish_no_study_twice(session, list(said.values()), recorded)
     await back.take_heard()
     await back.send_again(STUDIES, rows_of(Study, lambda row: row.recorded(home), Study.version.is_not(None)))
     for study_id in started:
         await back.send_again(research_topic(study_id), partial(restoring.rows_of, study_id, home))
     await back.send_again(SUMMARY, partial(restoring.summaries, home))
     async with back.sessions() as session, session.begin():
-        await restoring.erase_lost(session, list(lost.values()), home, clock.now())
+        await restoring.erase_lost(session, list(recorded.values()), home, clock.now())
 
 
 async def _started(back: ReadBack) -> list[UUID]:

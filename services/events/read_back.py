@@ -28,6 +28,9 @@ async def compare(back: ReadBack, home: str) -> None:
             lost.pop(gathering.id, None)  # of several records of one café the last says how it is
         lost.update({gathering.id: gathering for gathering in missing})
 
+    if back.restored:
+        async with back.sessions() as session, session.begin():
+            await restoring.forget_names(session)
     await back.take(COMMUNITIES, take_communities)
     await back.take(GATHERINGS, take_gatherings)
     await back.take_heard()

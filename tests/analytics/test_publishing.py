@@ -7,10 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.analytics.use_cases import restoring
 from services.analytics.use_cases.engagement import Act
-from shared.contracts.payloads.analytics import SummaryPublished
-from tests.analytics.conftest import Analytics
+from shared import clock
+from shared.contracts.payloads.analytics import StudyRecorded, SummaryPublished
+from shared.contracts.topics import STUDIES
+from tests.analytics.conftest import HOME, Analytics
 
 
 async def live_through(
@@ -146,6 +150,61 @@ async def test_a_second_study_of_the_same_people_tells_no_difference_of_a_few(an
         assert made["members"] == expected
         assert (made["posts"] is None) == (members != 29)
         communities.reverse()
+
+
+async def test_a_study_lost_with_its_database_is_still_told_apart_from_the_next(analytics: Analytics) -> None:
+    """It was proposed and published after the backup; its last word is its own record, or that it was erased."""
+    for lost_before in (False, True):
+        communities = [uuid4(), uuid4()]
+        study = uuid4()
+        record = StudyRecorded(
+            id=study,
+            home=HOME,
+            version=5,
+            erased=lost_before,
+            communities=tuple(communities),
+            status="closed",
+        )
+        said = [
+            SummaryPublished(
+                id=f"{HOME}:{study}:2026-01-01--2026-01-31:{metric}",
+                home=HOME,
+                version=6,
+                study_id=study,
+                period="2026-01-01--2026-01-31",
+                metric=metric,
+                value=value,
+            )
+            for metric, value in {"members": 29, "cafes_by_community/1": 2}.items()
+        ]
+
+        async def take(
+            session: AsyncSession, said: Any = said, record: Any = record
+        ) -> list[SummaryPublished]:
+            for _ in range(2):
+                await restoring.publish_no_study_twice(session, said, {record.id: record})
+            await restoring.erase_lost(session, [record], HOME, clock.now())
+            return [
+                one for one in await restoring.summaries(HOME, session, None, 1) if one.study_id == record.id
+            ]
+
+        again = await analytics.within(take)
+        assert {one.id: one.value for one in again if one.value is not None} == {
+            one.id: one.value for one in said
+        }
+        gone = await analytics.rows_of(
+            "SELECT payload FROM outbox WHERE topic = :topic AND key = :key",
+            topic=STUDIES.name,
+            key=str(study),
+        )
+        records = [StudyRecorded.model_validate_json(row.payload) for row in gone]
+        assert [(one.erased, one.communities) for one in records] == (
+            [] if lost_before else [(True, tuple(communities))]
+        )
+        second = await analytics.open_study(communities[:1])
+        await live_through(analytics, second, communities[:1])
+        await close(analytics, second)
+        assert (await published(analytics, second))["members"] is None
 
 
 async def test_a_study_of_a_part_of_the_communities_tells_nothing_about_people(analytics: Analytics) -> None:

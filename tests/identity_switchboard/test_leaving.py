@@ -1,15 +1,18 @@
 """Whoever leaves is forgotten here at once, and by every service at a time of its own."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity.switchboard import addresses, erasure
+from services.identity.switchboard import addresses, erasure, last_words
 from shared.clock import SettableClock
 from shared.contracts.payloads.activity import PostWritten
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import ACTIVITY, IDENTITY_AUDIENCES, NOTICES_REQUESTED
+from shared.hlc import HybridLogicalClock, time_of
 from tests.identity_switchboard.conftest import Board, Published, fact
 
 AUDIENCES = ("forum", "events", "notifications", "identity")
@@ -23,6 +26,17 @@ async def somebody_with_aliases(board: Board) -> tuple[UUID, dict[str, UUID]]:
 async def erases(board: Board, participant: UUID) -> str:
     async with board.sessions.begin() as session:
         return await erasure.erase(session, participant)
+
+
+async def tables_that_tell(board: Board, ids: Sequence[UUID]) -> set[str]:
+    """The tables in which one of these ids can be read."""
+    tables = await board.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
+    return {
+        name
+        for (name,) in tables
+        for row in await board.fetch(f"SELECT t::text AS line FROM {name} t")
+        if any(str(one) in row.line or one.hex in row.line for one in ids)
+    }
 
 
 async def heard_over(board: Board, time: SettableClock, span: timedelta, step: timedelta) -> list[Published]:
@@ -96,18 +110,51 @@ async def test_nothing_of_the_person_is_left(board: Board) -> None:
     somebody, aliases = await somebody_with_aliases(board)
     await board.study(uuid4())
     await erases(board, somebody)
-    tables = [
-        row.name
-        for row in await board.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname='public'")
-    ]
-    telling = [somebody, *aliases.values()]
-    for table in tables:
-        for row in await board.fetch(f"SELECT t::text AS line FROM {table} t"):
-            assert not [one for one in telling if str(one) in row.line or one.hex in row.line], table
+    assert not await tables_that_tell(board, [somebody, *aliases.values()])
     assert not await board.fetch("SELECT 1 FROM participants")
     async with board.sessions() as session:
         with pytest.raises(addresses.ParticipantGone):
             await addresses.alias_of(session, somebody, "forum")
+
+
+async def test_no_alias_can_be_read_of_those_who_stay_who_were_closed_and_who_left(
+    board: Board, time: SettableClock
+) -> None:
+    await board.study(uuid4())
+    people = [await somebody_with_aliases(board) for _ in range(3)]
+    (_stays, _), (closed, _), (leaves, _) = people
+    async with board.sessions.begin() as session:
+        await erasure.close(session, closed)
+    await erases(board, leaves)
+    said = await heard_over(board, time, timedelta(days=7), timedelta(hours=1))
+    aliases = [alias for _, by_audience in people for alias in by_audience.values()]
+    study_aliases = [UUID(row.key) for row in said if "study_id" in row.payload]
+    assert len(said) == 2 * 6
+    assert len(study_aliases) == 2 * 3
+    assert len(await board.fetch("SELECT 1 FROM last_words")) == len(said)
+    assert not await tables_that_tell(board, [*aliases, *study_aliases])
+
+
+async def test_the_last_word_stays_whatever_comes_after_it(board: Board, time: SettableClock) -> None:
+    somebody, aliases = await somebody_with_aliases(board)
+    async with board.sessions.begin() as session:
+        await erasure.close(session, somebody)
+    await heard_over(board, time, timedelta(days=1), timedelta(hours=1))
+    await erases(board, somebody)
+    await heard_over(board, time, timedelta(days=7), timedelta(hours=1))
+    topic = IDENTITY_AUDIENCES["forum"]
+    async with board.sessions.begin() as session:
+        [word] = [state async for state in last_words.all_on(topic, session, limit=1)]
+        assert (word.id, word.erased) == (aliases["forum"], True)
+        await last_words.keep(
+            session, topic, [word.model_copy(update={"version": word.version - 1, "erased": False})]
+        )
+        assert await last_words.page(topic, session, None, 5) == [word]
+        assert not await last_words.page(topic, session, word.id, 5)
+        restarted = replace(board.switchboard, versions=HybridLogicalClock())
+        time.at = time_of(word.version) - timedelta(minutes=5)
+        await last_words.go_on_from_before(session, restarted)
+        assert restarted.versions.tick() > word.version
 
 
 async def test_the_receipt_shows_who_was_told_for_ninety_days(board: Board, time: SettableClock) -> None:

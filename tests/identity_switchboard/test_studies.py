@@ -321,3 +321,19 @@ def test_a_table_with_a_small_cell_doesnt_leave() -> None:
         *(enrolled(forum=1, cafe=2) for _ in range(29)),
     ]
     assert counts_of(people) == {}
+
+
+async def test_an_erased_study_stays_where_it_was_and_enrols_nobody(
+    board: Board, time: SettableClock
+) -> None:
+    known, unheard = uuid4(), uuid4()
+    await board.joins()
+    await board.study(known)
+    await board.study(known, "closed", version=2**62, erased=True, communities=(), closed_at=NOON)
+    await board.study(unheard, "closed", version=2**62, erased=True, closed_at=NOON)
+    rows = await board.fetch("SELECT id, erased, enrolling, communities FROM studies")
+    assert {row.id: (row.erased, row.communities) for row in rows} == {
+        study: (True, [board.community]) for study in (known, unheard)
+    }
+    assert not any(row.enrolling for row in rows)
+    assert not await board.fetch("SELECT 1 FROM study_enrolments")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,7 +71,9 @@ async def _publish(session: AsyncSession, study: Study, *, minimum: int, today: 
     study.complete()
     await session.flush()
     await outbox.add_all(
-        session, topics.SUMMARY, [(one.id, one) for one in summaries_of(published, study, until, today, home)]
+        session,
+        topics.SUMMARY,
+        [(one.id, one) for one in summaries_of(published, study.id, f"{since}--{until}", today, home)],
     )
 
 
@@ -83,19 +86,18 @@ def _of_its_fields(published: Published, study: Study) -> Published:
 
 
 def summaries_of(
-    published: Published, study: Study, until: date, today: date, home: str
+    published: Published, study_id: UUID, period: str, today: date, home: str
 ) -> list[SummaryPublished]:
     """One record per figure; those per community by the community's place in the study, never its id."""
     cells = asdict(published)
     by_community = cells.pop("cafes_by_community")
     cells |= {f"cafes_by_community/{place}": cafes for place, cafes in enumerate(by_community, start=1)}
-    period = f"{study.since}--{until}"
     return [
         SummaryPublished(
-            id=f"{home}:{study.id}:{period}:{metric}",
+            id=f"{home}:{study_id}:{period}:{metric}",
             home=home,
             version=hlc.version_at(datetime.combine(today, time(), UTC)),
-            study_id=study.id,
+            study_id=study_id,
             period=period,
             metric=metric,
             value=value,

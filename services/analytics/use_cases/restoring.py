@@ -1,13 +1,13 @@
 """What analytics' own records say beyond a restored database.
 
 A study's record doesn't have its title, fields and analyst: one that was proposed since the backup is lost, and its
-record is erased. A research row is whole: what was counted since the backup is counted again. What was published stands
+record is erased; what was published of it stays, or a second study beside it could be subtracted. A research row is whole: what was counted since the backup is counted again. What was published stands
 on its topic, and isn't computed a second time.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
@@ -39,28 +39,34 @@ ROWS = text(
     WHERE study_id = :study AND row_version IS NOT NULL AND alias > :after ORDER BY alias LIMIT :limit"""
 )
 PUBLICATIONS = text(
-    """SELECT study_id, until, figures, made_on FROM publications WHERE study_id > :after ORDER BY study_id LIMIT 20"""
+    """SELECT study_id, since, until, figures, made_on FROM publications WHERE study_id > :after ORDER BY study_id LIMIT 20"""
 )
 IS_PUBLISHED = text("SELECT EXISTS (SELECT FROM publications WHERE study_id = :study)")
 FIRST = UUID(int=0)
 
 
-async def take_studies(
-    session: AsyncSession, recorded: Sequence[StudyRecorded], zone: str
-) -> list[StudyRecorded]:
-    """Take what is newer. Returns the records of studies that aren't here (any more)."""
-    told = {study.id: study for study in recorded}
+async def take_studies(session: AsyncSession, told: Mapping[UUID, StudyRecorded], zone: str) -> None:
+    """Take what is newer of the studies that are here."""
     here = await session.scalars(select(Study).where(Study.id.in_(told)).order_by(Study.id).with_for_update())
     for study in here:
-        study.take_back(told.pop(study.id), ZoneInfo(zone))
-    return [study for study in told.values() if not study.erased]
+        study.take_back(told[study.id], ZoneInfo(zone))
 
 
-async def erase_lost(session: AsyncSession, lost: Sequence[StudyRecorded], home: str, at: datetime) -> None:
-    """Say of studies that nobody knows any more that they are gone: identity ends their enrolments."""
-    for study in lost:
+async def erase_lost(
+    session: AsyncSession, recorded: Sequence[StudyRecorded], home: str, at: datetime
+) -> None:
+    """Say of studies that aren't here that they are gone, and where they were: identity ends their enrolments."""
+    here = set(await session.scalars(select(Study.id)))
+    for study in recorded:
+        if study.erased or study.id in here:
+            continue
         gone = StudyRecorded(
-            id=study.id, home=home, version=hlc.next_version(study.version, at), erased=True, status="closed"
+            id=study.id,
+            home=home,
+            version=hlc.next_version(study.version, at),
+            erased=True,
+            communities=study.communities,
+            status="closed",
         )
         await outbox.add(session, STUDIES, study.id, gone)
 
@@ -127,33 +133,42 @@ async def rows_of(
     ]
 
 
-async def publish_no_study_twice(session: AsyncSession, said: Sequence[SummaryPublished]) -> None:
-    """Studies whose figures everyone may read already are closed with these figures; what isn't there stays untold."""
+async def publish_no_study_twice(
+    session: AsyncSession, said: Sequence[SummaryPublished], recorded: Mapping[UUID, StudyRecorded]
+) -> None:
+    """Studies whose figures everyone may read already are closed with these figures; what isn't there stays untold.
+
+    `recorded`: the last record of every study, which says where a study was that isn't here any more.
+    """
     by_study: dict[UUID, list[SummaryPublished]] = defaultdict(list)
     for one in said:
         by_study[one.study_id].append(one)
     for study_id, figures in by_study.items():
         study = await session.get(Study, study_id, with_for_update=True)
-        if study is None or await session.scalar(IS_PUBLISHED, {"study": study_id}):
+        if await session.scalar(IS_PUBLISHED, {"study": study_id}):
             continue
+        if study is not None:
+            communities = study.communities
+            study.status = "closed"
+        else:
+            communities = list(recorded[study_id].communities) if study_id in recorded else []
         values: dict[str, Any] = {one.metric: one.value for one in figures}
         published = {field.name: values.get(field.name) for field in fields(Published)}
         published[BY_COMMUNITY] = [
-            values.get(f"{BY_COMMUNITY}/{place}") for place in range(1, len(study.communities) + 1)
+            values.get(f"{BY_COMMUNITY}/{place}") for place in range(1, len(communities) + 1)
         ]
         since, _, until = figures[0].period.partition("--")
         await session.execute(
             publishing.STORE,
             {
                 "study": study_id,
-                "communities": study.communities,
+                "communities": communities,
                 "since": date.fromisoformat(since),
                 "until": date.fromisoformat(until),
                 "figures": json.dumps(published),
                 "today": hlc.time_of(figures[0].version).date(),
             },
         )
-        study.status = "closed"
 
 
 async def summaries(
@@ -163,7 +178,7 @@ async def summaries(
     last = FIRST if after is None else UUID(after.split(":")[1])
     found: list[SummaryPublished] = []
     for row in await session.execute(PUBLICATIONS, {"after": last}):
-        study = await session.get_one(Study, row.study_id)
         figures = dict(row.figures) | {BY_COMMUNITY: tuple(row.figures[BY_COMMUNITY])}
-        found += publishing.summaries_of(Published(**figures), study, row.until, row.made_on, home)
+        period = f"{row.since}--{row.until}"
+        found += publishing.summaries_of(Published(**figures), row.study_id, period, row.made_on, home)
     return found

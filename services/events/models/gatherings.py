@@ -206,6 +206,7 @@ class Gathering(Base):
     def take_back(self, told: GatheringRecorded, home: str, at: datetime) -> None:
         """After a restore: take what a newer record of this café says, as far as a record says it.
 
+        One that is erased there isn't taken: see use_cases.restoring.
         Where the restored plan says another day it stays, and is to be told again.
         """
         if told.version <= self.version:

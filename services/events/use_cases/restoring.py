@@ -7,7 +7,7 @@ backup is gone, and its record is erased; of one that is here, the head count an
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,17 @@ from shared.contracts.payloads.events import CommunityRecorded, GatheringRecorde
 from shared.contracts.topics import GATHERINGS
 from shared.hlc import next_version
 from shared.outbox import add as outbox
+
+NAMES = text("DELETE FROM called_names")
+OF_A_CAFE = tuple(
+    text(f"DELETE FROM {table} WHERE gathering_id = :cafe")  # noqa: S608 - names of ours
+    for table in ("answers", "check_ins", "called_names")
+)
+
+
+async def forget_names(session: AsyncSession) -> None:
+    """No name is called by the backup: which of them were taken back since, or are a day old, nobody can tell."""
+    await session.execute(NAMES)
 
 
 async def take_communities(session: AsyncSession, recorded: Sequence[CommunityRecorded]) -> None:
@@ -44,13 +55,17 @@ async def take_communities(session: AsyncSession, recorded: Sequence[CommunityRe
 async def take_gatherings(
     session: AsyncSession, recorded: Sequence[GatheringRecorded], home: str, at: datetime
 ) -> list[GatheringRecorded]:
-    """Take what is newer. Returns the records of cafés that aren't here (any more)."""
+    """Take what is newer; cafés that were erased go. Returns the records of cafés that aren't here (any more)."""
     told = {gathering.id: gathering for gathering in recorded}
     here = await session.scalars(
         select(Gathering).where(Gathering.id.in_(told)).order_by(Gathering.id).with_for_update()
     )
     for cafe in here:
-        cafe.take_back(told.pop(cafe.id), home, at)
+        record = told.pop(cafe.id)
+        if record.erased and record.version > cafe.version:
+            await _end(session, cafe)
+        else:
+            cafe.take_back(record, home, at)
     return [gathering for gathering in told.values() if not gathering.erased]
 
 
@@ -69,3 +84,9 @@ async def erase_lost(
         for gathering in lost
     ]
     await outbox.add_all(session, GATHERINGS, [(gathering.id, gathering) for gathering in gone], at=at)
+
+
+async def _end(session: AsyncSession, cafe: Gathering) -> None:
+    for statement in OF_A_CAFE:
+        await session.execute(statement, {"cafe": cafe.id})
+    await session.delete(cafe)

@@ -54,11 +54,12 @@ class Told:
     on: date | None
 
 
-async def erase(session: AsyncSession, participant_id: UUID) -> str:
+async def erase(session: AsyncSession, participant_id: UUID, *, again: bool = False) -> str:
     """Erase somebody and return their receipt code, which is shown once and stored as a keyed hash only.
 
     The forum is told at once, other services each between their last token's end and seven days. From the commit on
-    facts under the aliases are refused. Raises addresses.ParticipantGone.
+    facts under the aliases are refused. `again`: of many at a time, after a restore, so the forum waits like the others.
+    Raises addresses.ParticipantGone.
     """
     await _lock(session, participant_id)
     await studies.withdraw(session, participant_id)
@@ -80,7 +81,7 @@ async def erase(session: AsyncSession, participant_id: UUID) -> str:
                 "expires_on": clock.today() + RECEIPT_LASTS,
             },
         )
-        at_once = address.audience == "forum"
+        at_once = address.audience == "forum" and not again
         await endings.say_later(
             session,
             endings.AliasErased(

@@ -11,12 +11,14 @@ from shared.bus.records import Received
 from shared.contracts.payloads.analytics import StudyRecorded
 
 # Only the first word of a study enrols, whether it is still open by then or not. It isn't settled before all are enrolled.
+# An erased study stays where it was: its counts may have left, and nothing may be subtracted from them.
 APPLY = text(
     "INSERT INTO studies AS known"
     " (id, home, version, erased, communities, sources, status, opened_at, closed_at, enrolling)"
-    " VALUES (:id, :home, :version, :erased, :communities, :sources, :status, :opened_at, :closed_at, true)"
+    " VALUES (:id, :home, :version, :erased, :communities, :sources, :status, :opened_at, :closed_at, NOT :erased)"
     " ON CONFLICT (id) DO UPDATE SET version = excluded.version, erased = excluded.erased,"
-    "   communities = excluded.communities, sources = excluded.sources, status = excluded.status,"
+    "   communities = CASE WHEN excluded.erased AND excluded.communities = '{}' THEN known.communities"
+    "     ELSE excluded.communities END, sources = excluded.sources, status = excluded.status,"
     "   opened_at = excluded.opened_at, closed_at = excluded.closed_at,"
     "   closing_since = CASE WHEN NOT known.enrolling THEN coalesce(known.closing_since, :closing_since) END"
     " WHERE excluded.version > known.version"

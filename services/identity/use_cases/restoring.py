@@ -60,7 +60,7 @@ async def end_again(session: AsyncSession, participant_id: UUID, *, erased: bool
         return
     if erased:
         await security_log.note(session, "erased-again", participant_id)
-        await erasure.erase(session, participant_id)
+        await erasure.erase(session, participant_id, again=True)
     else:
         await security_log.note(session, "closed-again", participant_id)
         await erasure.close(session, participant_id)

@@ -1,4 +1,4 @@
-"""Which Kafka cluster this database agrees with, so that a restored one is read back."""
+"""Which Kafka cluster this database agrees with, so that a restored one is read back; publications outlive their study."""
 
 from alembic import op
 
@@ -12,6 +12,8 @@ depends_on = None
 
 def upgrade() -> None:
     bookkeeping.create_agreement(op)
+    # What was published since the backup stays published, though its study is lost.
+    op.execute("ALTER TABLE publications DROP CONSTRAINT publications_study_id_fkey")
 
 
 def downgrade() -> None:

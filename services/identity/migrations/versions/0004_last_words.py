@@ -9,13 +9,13 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-# What stands on identity's own state topics, sealed. A row for itself: nothing joins two of one person.
+# What stands on identity's own state topics, found by a keyed hash of whom it is about, its moment sealed with it.
+# A row for itself: nothing joins two of one person.
 LAST_WORDS = """CREATE TABLE last_words (
     topic text NOT NULL,
-    id uuid NOT NULL,
-    version bigint NOT NULL,
+    about bytea NOT NULL,
     sealed bytea NOT NULL,
-    PRIMARY KEY (topic, id)
+    PRIMARY KEY (topic, about)
 )"""
 
 
