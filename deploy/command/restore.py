@@ -10,7 +10,7 @@ def run(data: Path, backup: Path, keys: Path | None, *, replacing: bool) -> None
     """Print of when the databases are now, and what the next start does."""
     from deploy.embedded.backups import Unusable
     from deploy.embedded.errors import StartFailure
-    from deploy.embedded.restoring import restore
+    from deploy.embedded.restoring import has_kafka_of, restore
 
     try:
         with Transfers("read") as transfers:
@@ -21,3 +21,9 @@ def run(data: Path, backup: Path, keys: Path | None, *, replacing: bool) -> None
         fail(f"The backup can't be restored to {data}: {error.strerror or error}.")
     print(f"The databases of {manifest.region} are as of {manifest.made_at[:19]} UTC.")  # noqa: T201
     transfers.say("At its next start the region reads Kafka back; everybody has to sign in again.")
+    if not has_kafka_of(manifest, data):
+        transfers.say(
+            "WARNING: Kafka's data of the time since the backup isn't here. Whoever left Peercafe, was closed or withdrew "
+            "since then comes back, and nothing here knows who. If a copy of that Kafka is left, put it in place before "
+            "the region starts; else read docs/backups.md first."
+        )

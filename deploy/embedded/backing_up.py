@@ -20,6 +20,7 @@ from deploy.embedded.backups import (
     make_key,
     region_file_of,
 )
+from deploy.embedded.kafka import cluster_in
 from deploy.embedded.postgres import SUPERUSER, binaries
 from deploy.embedded.sealed_files import CHUNK, Sealing
 from shared import clock
@@ -37,13 +38,18 @@ def back_up(data: Path, to: Path, tell: Tell) -> Path:
 
     It appears under its name when it is whole. Raises FileNotFoundError when no region runs on `data`; Unusable.
     """
+    if to.absolute().resolve().is_relative_to(data.absolute().resolve()):
+        raise Unusable(
+            f"{to} lies in {data}, beside the keys that open it, and is lost with them; name another place."
+        )
     engines = Addresses.of_running(data)
     make_key(data)
     made_at, region = clock.now(), load_region(data / REGION_FILE).id
     backup = to / f"{region}-{made_at:%Y-%m-%d-%H%M%S}" if to.is_dir() else to
     if backup.exists():
         raise Unusable(f"{backup} exists; name another place.")
-    manifest = Manifest(secrets.token_hex(16), region, made_at.isoformat(), fingerprint(data))
+    kafka = cluster_in(data) or ""
+    manifest = Manifest(secrets.token_hex(16), region, made_at.isoformat(), fingerprint(data), kafka)
     backup.parent.mkdir(parents=True, exist_ok=True)
     draft = backup.with_name(f"{backup.name}.unfinished")
     shutil.rmtree(draft, ignore_errors=True)
@@ -51,7 +57,7 @@ def back_up(data: Path, to: Path, tell: Tell) -> Path:
     try:
         sizes = {name: _dump(name, engines, draft, manifest.key_of(name, data), tell) for name in ORDER}
         shutil.copyfile(data / REGION_FILE, region_file_of(draft))
-        replace(manifest, sizes=sizes).write(draft)
+        replace(manifest, sizes=sizes).write(draft, data)
         draft.rename(backup)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)

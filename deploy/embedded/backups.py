@@ -7,7 +7,8 @@ keys is a copy of that folder for a place of its own. Nothing in a backup helps 
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +31,27 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """`id` is random: the files of two backups can't be mixed. `keys`: a fingerprint of the keys needed."""
+    """`id` is random: the files of two backups can't be mixed. `keys`: a fingerprint of the keys needed.
+
+    `mac` vouches for all of it and for the region's facts, under the backup key.
+    """
 
     id: str
     region: str
     made_at: str  # ISO 8601, UTC
     keys: str
+    kafka: str  # the cluster whose topics go on where the backup ends
     format: int = FORMAT
     sizes: dict[str, int] = field(default_factory=dict)  # bytes of each service's file
+    mac: str = ""
 
     @classmethod
     def of(cls, backup: Path) -> "Manifest":
         """Raises Unusable."""
         try:
             found = cls(**json.loads((backup / MANIFEST).read_text()))
+            if not isinstance(found.sizes, dict) or not isinstance(found.mac, str):
+                raise TypeError
         except (OSError, ValueError, TypeError):
             raise Unusable(f"{backup} isn't a backup: it has no readable {MANIFEST}.") from None
         if found.format != FORMAT:
@@ -53,8 +61,22 @@ class Manifest:
                 raise Unusable(f"{backup} isn't whole: {path.name} is missing or cut off.")
         return found
 
-    def write(self, backup: Path) -> None:
-        write(backup / MANIFEST, asdict(self))
+    def write(self, backup: Path, data: Path) -> None:
+        """Sign it and the region's facts beside it, which must be there."""
+        write(backup / MANIFEST, asdict(replace(self, mac=self._mac(backup, data))))
+
+    def check(self, backup: Path, data: Path) -> None:
+        """Raises Unusable where the manifest or the region's facts aren't as they were written."""
+        if not compare_digest(self.mac.encode(), self._mac(backup, data).encode()):
+            raise Unusable(
+                f"{backup} was changed: its {MANIFEST} or {REGION_FILE} isn't what was written with it."
+            )
+
+    def _mac(self, backup: Path, data: Path) -> str:
+        said = json.dumps(asdict(replace(self, mac="")), sort_keys=True)
+        region = region_file_of(backup)
+        facts = region.read_bytes() if region.exists() else b""
+        return keyed_hash(_backup_key(data), "manifest", said, facts).hex()
 
     def key_of(self, service: str, data: Path) -> bytes:
         """What seals this service's file in this backup, and nothing else."""

@@ -88,6 +88,15 @@ def java() -> Path:
     return Path(JAVA)
 
 
+def cluster_in(home: Path) -> str | None:
+    """The id of the cluster whose data lies under `home`; None where there is none."""
+    try:
+        lines = (home / "kafka" / "data" / "meta.properties").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.partition("=")[2].strip() for line in lines if line.startswith("cluster.id=")), None)
+
+
 class Kafka:
     """One broker; `home/kafka` holds its data."""
 

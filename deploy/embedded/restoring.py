@@ -23,6 +23,7 @@ from deploy.embedded.backups import (
     put_keys_in_place,
     region_file_of,
 )
+from deploy.embedded.kafka import cluster_in
 from deploy.embedded.postgres import SUPERUSER, Postgres, binaries
 from deploy.embedded.sealed_files import Damaged, opened
 from deploy.embedded.secrets import folder
@@ -45,7 +46,7 @@ def restore(data: Path, backup: Path, keys: Path | None, tell: Tell, *, replacin
     supervisor = Supervisor(data)
     supervisor.take_data_folder()
     try:
-        _check_keys(supervisor.data, manifest, keys)
+        _check_keys(supervisor.data, manifest, keys, backup)
         region_file = supervisor.data / REGION_FILE
         if region_file.exists() and (region := load_region(region_file).id) != manifest.region:
             raise Unusable(f"{backup} is of region {manifest.region}, the data in {data} of {region}.")
@@ -70,18 +71,31 @@ def restore(data: Path, backup: Path, keys: Path | None, tell: Tell, *, replacin
     return manifest
 
 
-def _check_keys(data: Path, manifest: Manifest, keys: Path | None) -> None:
-    if not has_keys(data):
-        if keys is None:
-            raise Unusable(
-                f"{data} has no keys, and without the region's own a backup can't be opened; name their file with --keys."
-            )
-        put_keys_in_place(data, keys)
-        if fingerprint(data) != manifest.keys:
-            shutil.rmtree(folder(data))
-            raise Unusable(f"The keys in {keys} aren't those that this backup was made with.")
+def has_kafka_of(manifest: Manifest, data: Path) -> bool:
+    """Whether the topics that know what happened since the backup are there."""
+    return bool(manifest.kafka) and cluster_in(data) == manifest.kafka
+
+
+def _check_keys(data: Path, manifest: Manifest, keys: Path | None, backup: Path) -> None:
+    if has_keys(data):
+        _open_with(f"The keys in {data}", data, manifest, backup)
+        return
+    if keys is None:
+        raise Unusable(
+            f"{data} has no keys, and without the region's own a backup can't be opened; name their file with --keys."
+        )
+    put_keys_in_place(data, keys)
+    try:
+        _open_with(f"The keys in {keys}", data, manifest, backup)
+    except Unusable:
+        shutil.rmtree(folder(data))
+        raise
+
+
+def _open_with(those: str, data: Path, manifest: Manifest, backup: Path) -> None:
     if fingerprint(data) != manifest.keys:
-        raise Unusable(f"The keys in {data} aren't those that this backup was made with.")
+        raise Unusable(f"{those} aren't those that this backup was made with.")
+    manifest.check(backup, data)
 
 
 def _cluster(name: str, home: Path, supervisor: Supervisor) -> Postgres:

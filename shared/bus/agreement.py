@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.bus.broker import make_admin
 from shared.settings import KafkaSettings
 
-RESTORED = ""  # in place of a cluster: this database comes from a backup
+RESTORED = "?"  # before a cluster: this database comes from a backup; alone, nothing is known of its Kafka
 ANSWER_SECONDS = 5.0
 LOCK = 0x70656572_6261636B  # any constant: each service has a database of its own
 
@@ -19,13 +19,22 @@ AGREE = (
     "INSERT INTO agreement (cluster) VALUES ({}) ON CONFLICT (one) DO UPDATE SET cluster = excluded.cluster"
 )
 NOTE = text(AGREE.format(":cluster"))
-MARK_RESTORED = AGREE.format(f"'{RESTORED}'")  # plain SQL: for whoever restores, with whatever tool
+# Plain SQL: for whoever restores, with whatever tool.
+MARK_RESTORED = (
+    f"INSERT INTO agreement (cluster) VALUES ('{RESTORED}')"  # noqa: S608 - a constant of ours
+    f" ON CONFLICT (one) DO UPDATE SET cluster = '{RESTORED}' || agreement.cluster"
+)
 
 
 async def agreed_with(session: AsyncSession) -> str | None:
-    """The cluster's id, RESTORED, or None for a new database: what it begins with, it agrees with."""
+    """The cluster's id, after RESTORED in a restored database; None in a new one: what it begins with, it agrees with."""
     known: str | None = await session.scalar(AGREED)
     return known
+
+
+def is_restored(known: str | None) -> bool:
+    """Whether a database that says so comes from a backup and wasn't read back since."""
+    return known is not None and known.startswith(RESTORED)
 
 
 async def note_agreement(session: AsyncSession, cluster: str) -> None:

@@ -21,6 +21,7 @@ from shared.bus.agreement import (
     agreed_with,
     cluster_of,
     hold_alone,
+    is_restored,
     note_agreement,
     wait_for_cluster,
 )
@@ -39,6 +40,11 @@ WAITING = text("DELETE FROM outbox WHERE topic = :topic")
 SENT = text("DELETE FROM outbox_sent WHERE topic = :topic")
 
 WAIT_FOR_ANOTHER = 0.5  # seconds between two looks whether another process has read back
+
+HISTORY_LOST = (
+    "this database comes from a backup, and Kafka is another one than then: "
+    "whoever left, was closed or withdrew since the backup is back (docs/backups.md)"
+)
 
 Page = Callable[[AsyncSession, Any, int], Awaitable[Sequence[State]]]
 """About so many of a topic's states as the database has them, by id, after the given one (None: from the first)."""
@@ -134,11 +140,11 @@ async def read_back(bus: Bus, steps: Steps) -> None:
     log = structlog.get_logger().bind(service=bus.service)
     known = await _agreed_with(bus)
     if not settings.consumers:
-        while known == RESTORED:
+        while is_restored(known):
             await asyncio.sleep(WAIT_FOR_ANOTHER)
             known = await _agreed_with(bus)
         return
-    restored = known == RESTORED
+    restored = is_restored(known)
     if restored:
         cluster = await wait_for_cluster(settings.kafka)
     else:
@@ -154,6 +160,8 @@ async def read_back(bus: Bus, steps: Steps) -> None:
             return  # another process was quicker
         if known is not None:
             log.warning("database and topics are compared")
+            if restored and known.lstrip(RESTORED) not in ("", cluster):
+                log.error(HISTORY_LOST)
             await steps(ReadBack(bus, restored=restored))
             log.warning("database and topics agree")
         async with bus.sessions() as session, session.begin():

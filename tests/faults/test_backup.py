@@ -5,56 +5,19 @@ import base64
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
 
 from shared import clock
-from shared.bus.reader import reading
 from shared.contracts import topics
-from shared.settings import KafkaSettings
+from tests.faults.agreeing import agree, all_is_sent, database, said_last
 from tests.journeys.test_the_whole_way import a_cafe
 from tests.people import PASSPHRASE, People, Person, a_name, eventually
-from tests.region.running import ROOT, ARegion, RunningRegion
-
-# What each own state topic says, as the database has it.
-STATES = {
-    "forum": {
-        topic.name: f"SELECT id::text, version, erased FROM {table}"
-        for topic, table in (
-            (topics.PROFILES, "profiles"),
-            (topics.THREADS, "threads"),
-            (topics.POSTS, "posts"),
-            (topics.REACTIONS, "reactions"),
-            (topics.MODERATION, "moderation"),
-            (topics.ERASURES, "erasures"),
-        )
-    },
-    "events": {
-        topics.COMMUNITIES.name: "SELECT id::text, version, false FROM communities",
-        topics.GATHERINGS.name: "SELECT id::text, version, false FROM gatherings",
-    },
-    "analytics": {
-        topics.STUDIES.name: "SELECT id::text, version, false FROM studies WHERE version IS NOT NULL"
-    },
-    "identity": {
-        topic.name: f"SELECT id::text, version, NULL FROM last_words WHERE topic = '{topic.name}'"
-        for topic in (*topics.IDENTITY_AUDIENCES.values(), *topics.STUDY_ALIASES.values())
-    },
-}
-ROWS = "SELECT alias::text, row_version, erased FROM study_aliases WHERE row_version IS NOT NULL"
-# Where an alias of somebody who has left may still stand: to be refused, nothing else.
-TOMBSTONES = {"forum": {"members"}, "events": {"guests"}, "notifications": {"departed"}}
-WAITING = "SELECT count(*) FROM outbox"
+from tests.region.running import ARegion, RunningRegion, peercafe
 
 
 @dataclass
@@ -74,74 +37,8 @@ class Written:
     study: str
 
 
-def peercafe(region: RunningRegion, *words: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.command.main", *words, "--data", str(region.data)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return (done.stdout + done.stderr).strip()
-
-
-@asynccontextmanager
-async def database(region: RunningRegion, service: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(region.engines["postgres"][service])
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def all_is_sent(region: RunningRegion) -> None:
-    """Nothing waits in any outbox."""
-
-    async def waiting() -> int:
-        total = 0
-        for service in region.engines["postgres"]:
-            async with database(region, service) as connection:
-                total += await connection.fetchval(WAITING)
-        return total
-
-    await eventually(waiting, lambda count: count == 0)
-
-
-async def last_words(region: RunningRegion, topic: str) -> dict[str, tuple[int, bool, int]]:
-    """By key: the last record's version, whether it is erased, and the highest version of all."""
-    found: dict[str, tuple[int, bool, int]] = {}
-    async with reading(KafkaSettings(bootstrap_servers=region.engines["kafka"])) as reader:
-        async for record in reader.records(topic):
-            said = json.loads(record.value)
-            if "version" in said:  # else a keep-alive
-                highest = max(said["version"], found.get(said["id"], (0, False, 0))[2])
-                found[said["id"]] = said["version"], said["erased"], highest
-    return found
-
-
-async def agree(region: RunningRegion, study: str) -> int:
-    """Compare every row with the last record about it, both ways; returns how many there are."""
-    await all_is_sent(region)
-    compared = 0
-    rows_of_the_study = {topics.research_topic(study).name: ROWS}
-    for service, queries in (*STATES.items(), ("analytics", rows_of_the_study)):
-        async with database(region, service) as connection:
-            for topic, query in queries.items():
-                rows = {row[0]: (row[1], row[2]) for row in await connection.fetch(query)}
-                said = await last_words(region, topic)
-                for key, (version, erased, highest) in said.items():
-                    assert version == highest, f"{topic}: compaction would keep an older state of {key}"
-                    if key in rows:
-                        assert rows[key] in ((version, erased), (version, None)), (
-                            f"{topic}: {key} is {rows[key]} here"
-                        )
-                    else:
-                        assert erased, f"{topic} knows {key}, {service} doesn't"
-                assert rows.keys() <= said.keys(), f"{topic} lacks what {service} has"
-                compared += len(said)
-    return compared
+# Where an alias of somebody who has left may still stand: to be refused, nothing else.
+TOMBSTONES = {"forum": {"members"}, "events": {"guests"}, "notifications": {"departed"}}
 
 
 async def found_in(region: RunningRegion, alias: str) -> dict[str, set[str]]:
@@ -236,6 +133,7 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
         backup = tmp_path / "backups" / "first"
         peercafe(region, "backup", "--to", str(backup), "--keys", str(tmp_path / "elsewhere" / "north.keys"))
         nothing_readable_lies_in(backup)
+        assert "beside the keys" in peercafe(region, "backup", "--to", str(region.data / "backups"), status=1)
         assert "already running" in peercafe(region, "restore", "--from", str(backup), status=1)
         community = await lives_on(region, people, before)
         await all_is_sent(region)
@@ -246,7 +144,7 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
     assert "can't be used" in refused
     assert len(list((region.data / "postgres").iterdir())) >= 5, "the old databases are still there"
     shutil.rmtree(region.data / "postgres")
-    peercafe(region, "restore", "--from", str(backup))
+    assert "WARNING" not in peercafe(region, "restore", "--from", str(backup))
     assert "--replace" in peercafe(region, "restore", "--from", str(backup), status=1)
     await asyncio.to_thread(region.start)
     async with People(region) as people:
@@ -281,17 +179,24 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
         await writes_on(region, anna, kari, before)
         assert await agree(region, before.study) > 20
 
+    # Both lost: nobody knows any more who has left since the backup, and that is said aloud.
+    assert await asyncio.to_thread(region.stop) == 0
+    assert "comes back" in peercafe(region, "restore", "--from", str(backup), "--replace")
+    await asyncio.to_thread(region.start)
+    logs = "".join(path.read_text() for path in (region.data / "logs").glob("*.log"))
+    assert logs.count("Kafka is another one than then") == 5
+
 
 async def writes_on(region: RunningRegion, anna: Person, kari: Person, before: Written) -> None:
     """No version is used twice: what is written now stands above all that was ever said, and is taken by all."""
-    said = {topic: await last_words(region, topic) for topic in (topics.POSTS.name, topics.GATHERINGS.name)}
+    said = {topic: await said_last(region, topic) for topic in (topics.POSTS.name, topics.GATHERINGS.name)}
     opening = (await anna.reads("forum", f"/threads/{before.thread}"))["posts"][0]["id"]
     await anna.puts("forum", f"/posts/{opening}", {"body": f"Written once more, {os.urandom(4).hex()}."})
     members = (await kari.reads("events", f"/gatherings/{before.cafe}"))["head_count"] + 1
     await kari.puts("events", f"/gatherings/{before.cafe}/head-count", {"members": members})
     await all_is_sent(region)
     for topic, key in ((topics.POSTS.name, opening), (topics.GATHERINGS.name, before.cafe)):
-        assert (await last_words(region, topic))[key][0] > said[topic][key][2]
+        assert (await said_last(region, topic))[key][0] > said[topic][key][2]
 
 
 def nothing_readable_lies_in(backup: Path) -> None:

@@ -177,6 +177,20 @@ class RunningRegion:
         return Register(self.data / "processes.json")
 
 
+def peercafe(region: RunningRegion, *words: str, status: int = 0) -> str:
+    """What the command prints, on either stream."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", *words, "--data", str(region.data)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return (done.stdout + done.stderr).strip()
+
+
 ARegion = Callable[..., RunningRegion]
 
 

@@ -22,24 +22,10 @@ from shared.bus.reader import reading
 from shared.contracts.topics import COMMUNITIES, DEAD_LETTERS
 from shared.settings import KafkaSettings
 from shared.telemetry.catalogue import METRICS
-from tests.region.running import ROOT, RunningRegion
+from tests.region.running import ROOT, RunningRegion, peercafe
 
 pytestmark = pytest.mark.timeout(400)
 LISTED = {metric.name for metric in METRICS}
-
-
-def peercafe(region: RunningRegion, *words: str, status: int = 0) -> str:
-    """What the command prints, on either stream."""
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.command.main", *words, "--data", str(region.data)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return (done.stdout + done.stderr).strip()
 
 
 def test_an_operator_makes_a_community_and_invites_people_to_it(region: RunningRegion) -> None:
