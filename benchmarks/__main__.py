@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import importlib
 import sys
 import time
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from benchmarks.lines import Line, Result
 from benchmarks.report import write
+from deploy.collector import settle
 from tests.engines import Engines, running_engines
 
 # The whole region first: later parts' engines would share memory and processor with it.
@@ -43,7 +43,7 @@ def measure(engines: Engines, parts: list[str], console: Console, *, long: bool)
         began = time.monotonic()
         with console.status(f"{number}/{len(parts)}: measuring {part} …"):
             module = importlib.import_module(f"benchmarks.{part}")
-            calm_garbage_collector()
+            settle()  # as a region's process does: ours and the peers are measured in this one
             run = uvloop.run if part in ON_UVLOOP else asyncio.run
             found = run(module.measure(engines, **(LONG[part] if long else {})))
         console.log(f"{number}/{len(parts)}: {part}, {time.monotonic() - began:.0f} s")
@@ -51,13 +51,6 @@ def measure(engines: Engines, parts: list[str], console: Console, *, long: bool)
             console.log(f"  {result.line.name}: {result.ratio:.2f} {result.notes}")
         results += found
     return results
-
-
-def calm_garbage_collector() -> None:
-    """As a region's process does once it has started: ours and the peers are measured in this one."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
 
 
 def known_lines() -> list[Line]:
@@ -76,8 +69,8 @@ def main() -> None:
     console = Console()
     with running_engines(durable=True) as engines:
         results = measure(engines, asked.part, console, long=asked.long)
-    write(results, console, known=None if asked.long else known_lines())
-    sys.exit(0 if all(result.holds_floor for result in results) else 1)
+    held = write(results, console, known=None if asked.long else known_lines())
+    sys.exit(0 if held else 1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import asyncio
 import multiprocessing
 import secrets
-import statistics
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,7 @@ import uvloop
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from benchmarks.consuming import a_post, bare
+from benchmarks.latencies import Latencies, p99
 from benchmarks.lines import Line, Measure, Result, interleaved
 from benchmarks.service import Service, service_on
 from shared.bus.broker import Producer, make_broker, make_producer
@@ -36,18 +36,17 @@ from tests.engines import Engines
 A_SECOND, SAMPLES, ROUNDS, WRITERS = 200, 1_000, 3, 16
 WARM = 200
 AT = datetime(2026, 11, 1, tzinfo=UTC)
-PATIENCE = 60.0
 
 PACED = Line(
-    "commit to consumer p99, 200 a second, 3,000 samples",
+    "commit to consumer p99, 200 a second, median of 3 × 1,000 samples",
     "bare aiokafka, send to receive, 200 a second",
     1.5,
     1.1,
     better="lower",
 )
 FLAT_OUT = Line(
-    "commit to consumer p99, 16 writers flat out in a process of their own",
-    "bare aiokafka, send to receive, 16 senders flat out, each awaiting its acknowledgement",
+    "commit to consumer p99, 16 writers flat out in a process of their own, median of 3 × 1,000 samples",
+    "bare aiokafka, send to receive, 16 senders flat out in a process of their own, each awaiting its acknowledgement",
     10,
     4,
     better="lower",
@@ -55,43 +54,9 @@ FLAT_OUT = Line(
 
 INSERT = Named(outbox.INSERT.text)
 Send = Callable[[PostPublished], Awaitable[None]]
-
-
-class Latencies:
-    """When each post was committed (or its sending began), and how long until it came."""
-
-    def __init__(self) -> None:
-        self.taken: list[float] = []
-        self._since: dict[UUID, float] = {}
-        self._came: dict[UUID, float] = {}
-        self._all_came = asyncio.Event()
-
-    def left(self, post: UUID, since: float | None = None) -> None:
-        """It is committed, or sending begins; `since` where another process did it."""
-        self._since[post] = since or time.perf_counter()
-        self._match(post)
-
-    def came(self, post: UUID) -> None:
-        """The consumer has it; of repeats the first counts."""
-        self._came.setdefault(post, time.perf_counter())
-        self._match(post)
-
-    def _match(self, post: UUID) -> None:
-        if post in self._since and post in self._came:
-            # The relay may be quicker than the commit's answer to us.
-            self.taken.append(max(0.0, self._came[post] - self._since[post]))
-
-    async def all_of(self, count: int) -> list[float]:
-        """The latencies, once that many have come."""
-        async with asyncio.timeout(PATIENCE):
-            while len(self.taken) < count:
-                await asyncio.sleep(0.01)
-        return self.taken
-
-
-def p99(latencies: list[float]) -> float:
-    """In the samples' unit."""
-    return statistics.quantiles(latencies, n=100)[98]
+Left = list[
+    tuple[UUID, float]
+]  # when each post was committed, or its sending began; the clock is the machine's
 
 
 async def paced(side: "Side", count: int) -> None:
@@ -114,6 +79,14 @@ async def flat_out(send: Send, count: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(WRITERS):
             group.create_task(writer())
+
+
+async def in_a_process(
+    work: Callable[[ServiceSettings, Topic, int], Left], settings: ServiceSettings, topic: Topic, count: int
+) -> Left:
+    """What `work` returns, done in a new process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, settings, topic, count)
 
 
 class Side(Protocol):
@@ -140,11 +113,8 @@ class Ours:
 
     async def flat_out(self, count: int) -> None:
         """WRITERS in a process of their own, as where the API's processes and the relay's are apart."""
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            arguments = self._settings, self._topic, count
-            loop = asyncio.get_running_loop()
-            for post, since in await loop.run_in_executor(pool, write_flat_out, *arguments):
-                self.latencies.left(post, since)
+        for post, since in await in_a_process(write_flat_out, self._settings, self._topic, count):
+            self.latencies.left(post, since)
 
     async def send(self, post: PostPublished) -> None:
         # As the forum writes a reply: one statement, which commits by itself.
@@ -158,9 +128,9 @@ class Ours:
             self.latencies.came(record.payload.id)
 
 
-async def _write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> list[tuple[UUID, float]]:
+async def _write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> Left:
     engine = make_engine(settings.database_url.get_secret_value(), pool=WRITERS)
-    left: list[tuple[UUID, float]] = []
+    left: Left = []
     relay = Relay("forum", settings)  # never run here: it wakes the one that is
     database = Statements(engine)
 
@@ -175,7 +145,7 @@ async def _write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -
     return left
 
 
-def write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> list[tuple[UUID, float]]:
+def write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> Left:
     """What runs in the writers' own process: a service whose relay another process holds.
 
     Returns when each post was committed; the clock is the machine's.
@@ -206,22 +176,46 @@ async def ours_running(service: Service, topic: Topic) -> AsyncIterator[Ours]:
 class Bare:
     """aiokafka's producer and consumer with nothing between."""
 
-    def __init__(self, topic: Topic, producer: Producer) -> None:
+    def __init__(self, settings: ServiceSettings, topic: Topic, producer: Producer) -> None:
         self.latencies = Latencies()
+        self._settings = settings
         self._topic = topic
         self._producer = producer
 
     async def flat_out(self, count: int) -> None:
-        """WRITERS in this process, each awaiting its acknowledgement."""
-        await flat_out(self.send, count)
+        """WRITERS in a process of their own, as ours."""
+        for post, since in await in_a_process(send_flat_out, self._settings, self._topic, count):
+            self.latencies.left(post, since)
 
     async def send(self, post: PostPublished) -> None:
-        value = post.model_dump_json().encode()
-        headers = Envelope(uuid4(), post.type, "peercafe/forum", AT).headers()
-        self.latencies.left(post.id)
-        await self._producer.send_and_wait(
-            self._topic.name, value, key=str(post.id).encode(), headers=headers
-        )
+        self.latencies.left(post.id, await send_bare(self._producer, self._topic, post))
+
+
+async def send_bare(producer: Producer, topic: Topic, post: PostPublished) -> float:
+    """Send a post and await its acknowledgement. Returns when sending began."""
+    value = post.model_dump_json().encode()
+    headers = Envelope(uuid4(), post.type, "peercafe/forum", AT).headers()
+    began = time.perf_counter()
+    await producer.send_and_wait(topic.name, value, key=str(post.id).encode(), headers=headers)
+    return began
+
+
+async def _send_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> Left:
+    left: Left = []
+    async with make_producer(settings.kafka, "bare") as producer:
+
+        async def send(post: PostPublished) -> None:
+            left.append((post.id, await send_bare(producer, topic, post)))
+
+        await flat_out(send, WRITERS)  # its clock starts before `send`, so its first connections don't count
+        left.clear()
+        await flat_out(send, count)
+    return left
+
+
+def send_flat_out(settings: ServiceSettings, topic: Topic, count: int) -> Left:
+    """What runs in the peer's senders' own process. Returns when the sending of each post began."""
+    return uvloop.run(_send_flat_out(settings, topic, count))
 
 
 @asynccontextmanager
@@ -230,7 +224,7 @@ async def bare_running(service: Service, topic: Topic) -> AsyncIterator[Bare]:
     producer, consumer = make_producer(service.settings.kafka, "bare"), bare(service, topic)
     await producer.start()
     await consumer.start()
-    peer = Bare(topic, producer)
+    peer = Bare(service.settings, topic, producer)
 
     async def receive() -> None:
         while True:

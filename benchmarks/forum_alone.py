@@ -26,12 +26,13 @@ NO_LIMIT = '{"rate": 1000000, "burst": 1000000}'
 
 @dataclass
 class ForumAlone:
-    """A running forum. `dsn` is plain; `threads` are ids of threads with one opening each."""
+    """A running forum. `dsn` is plain; `threads` are ids of threads with one opening each, by `alias`."""
 
     port: int
     dsn: str
     issuer: Issuer
     alias: UUID
+    members: list[UUID]  # each with a name, who have written nothing yet
     threads: list[str]
 
     @property
@@ -39,13 +40,13 @@ class ForumAlone:
         return self.issuer.bearer("forum", alias=self.alias)
 
     def replies(self, count: int) -> list[bytes]:
-        """Requests that each write a new reply, over all threads in turn."""
-        headers = self.headers
+        """Requests that each write a new reply, over all threads and members in turn, each with a new token of theirs."""
+        headers = [self.issuer.bearer("forum", alias=alias) for alias in self.members]
         return [
             load.request(
                 "POST",
                 f"/threads/{self.threads[number % len(self.threads)]}/posts",
-                headers | {"Idempotency-Key": uuid4().hex},
+                headers[self.turn_of(number)] | {"Idempotency-Key": uuid4().hex},
                 json.dumps(
                     {"body": f"Good morning to you all, number {number}. It rains here. " * 3}
                 ).encode(),
@@ -53,10 +54,14 @@ class ForumAlone:
             for number in range(count)
         ]
 
+    def turn_of(self, number: int) -> int:
+        """Whose reply it is: each round of the threads begins with another member."""
+        return (number + number // len(self.threads)) % len(self.members)
+
 
 @asynccontextmanager
 async def forum_alone(
-    engines: Engines, *, threads: int, env: Mapping[str, str] | None = None
+    engines: Engines, *, threads: int, members: int = 0, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[ForumAlone]:
     """A forum with relay and consumers on, its limits checked but too high to bite; `env`: settings of its own."""
     await engines.topics_applied()
@@ -84,7 +89,7 @@ async def forum_alone(
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        alone = ForumAlone(port, engines.plain(dsn), issuer, uuid4(), [])
+        alone = ForumAlone(port, engines.plain(dsn), issuer, uuid4(), [uuid4() for _ in range(members)], [])
         await _open(alone, threads)
         yield alone
     finally:
@@ -116,9 +121,17 @@ async def _open(alone: ForumAlone, threads: int) -> None:
                 except httpx.TransportError:
                     pass
                 await asyncio.sleep(0.1)
-        named = await client.post("/profile", json={"name": "Benchmark Heron"}, headers=alone.headers)
-        named.raise_for_status()
         limited = asyncio.Semaphore(8)
+
+        async def name(alias: UUID, name: str) -> None:
+            async with limited:
+                named = await client.post(
+                    "/profile", json={"name": name}, headers=alone.issuer.bearer("forum", alias=alias)
+                )
+            named.raise_for_status()
+
+        await name(alone.alias, "Benchmark Heron")
+        await asyncio.gather(*(name(alias, f"Heron {n}") for n, alias in enumerate(alone.members, start=1)))
 
         async def open_thread(number: int) -> str:
             body = {"title": f"Thread number {number}", "wish": "listen", "body": "Once upon a time."}

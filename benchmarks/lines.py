@@ -32,19 +32,12 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """The median of the rounds' ratios: each round's two measurements stand side by side in time."""
-        return statistics.median(mine / their for mine, their in zip(self.ours, self.theirs, strict=True))
+        """The median of the rounds' ratios: each round's two measurements stand side by side in time.
 
-    @property
-    def holds_floor(self) -> bool:
-        return self._reaches(self.line.floor)
-
-    @property
-    def reaches_goal(self) -> bool:
-        return self._reaches(self.line.goal)
-
-    def _reaches(self, bound: float) -> bool:
-        return self.ratio >= bound if self.line.better == "higher" else self.ratio <= bound
+        To three places: what is kept and shown is what is judged.
+        """
+        rounds = (mine / their for mine, their in zip(self.ours, self.theirs, strict=True))
+        return round(statistics.median(rounds), 3)
 
 
 async def interleaved(line: Line, ours: Measure, theirs: Measure, *, rounds: int = 3) -> Result:

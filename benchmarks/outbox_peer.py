@@ -12,7 +12,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from benchmarks.outbox_rows import BYTES, KEYS
-from benchmarks.service import Service
+from benchmarks.service import AS_THE_RELAY, Service
 from shared.bus.broker import LARGEST_BATCH_BYTES
 from shared.contracts.topics import Topic
 
@@ -93,7 +93,11 @@ class Peer:
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[Peer]:
     """The peer with a table of its own."""
-    engine = create_async_engine(service.settings.database_url.get_secret_value(), pool_size=WORKERS + 3)
+    engine = create_async_engine(
+        service.settings.database_url.get_secret_value(),
+        pool_size=WORKERS + 3,
+        connect_args={"server_settings": AS_THE_RELAY},
+    )
     metadata = MetaData()
     make_outbox_table(metadata, TABLE)
     async with engine.begin() as connection:

@@ -1,6 +1,5 @@
 """`python -m benchmarks.profiles`: where relay and consumers spend their time, as text beside docs/performance.md."""
 
-import asyncio
 import cProfile
 import io
 import pstats
@@ -8,8 +7,11 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import uvloop
+
 from benchmarks import consuming, relaying
 from benchmarks.service import service_on
+from deploy.collector import settle
 from shared.contracts.payloads.forum import PostPublished
 from shared.contracts.topics import Kind
 from tests.engines import Engines, running_engines
@@ -22,6 +24,7 @@ FOLDERS = re.compile(r"/\S*?/(?:site-packages|lib/python3\.\d+|(?=(?:shared|serv
 async def keep(name: str, what: str, work: Callable[[], Awaitable[float]]) -> None:
     """Profile `work` and write the functions with most time of their own."""
     await work()  # imports, caches and plans
+    settle()  # as the lines do, and a region's process
     profile, text = cProfile.Profile(), io.StringIO()
     profile.enable()
     await work()
@@ -56,4 +59,4 @@ async def run(engines: Engines) -> None:
 
 if __name__ == "__main__":
     with running_engines(durable=True) as running:
-        asyncio.run(run(running))
+        uvloop.run(run(running))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchmarks import outbox_peer
 from benchmarks.lines import Line, Result, interleaved
 from benchmarks.outbox_rows import fill, left, require_all, waiting
-from benchmarks.service import Service, service_on
+from benchmarks.service import AS_THE_RELAY, Service, service_on
 from shared.bus.broker import make_producer
 from shared.contracts.payloads.forum import PostPublished
 from shared.contracts.topics import Kind, Topic
@@ -23,7 +23,7 @@ PATIENCE = 120.0
 
 AGAINST_A_BARE_DRAIN = Line(
     "relay, 50,000 rows of 600 bytes over 2,000 keys, ordered per key, 0 lost after a kill",
-    "bare drain: lock 500, send, gather, delete; same producer settings",
+    "bare drain: lock 500, send, gather, delete; same producer and session settings",
     0.85,
     1.20,
 )
@@ -58,7 +58,7 @@ async def by_bare_drain(service: Service, topic: Topic, rows: int) -> float:
     producer = make_producer(service.settings.kafka, "bare-drain")
     await producer.start()
     try:
-        async with service.connected() as connection:
+        async with service.connected(**AS_THE_RELAY) as connection:
             while True:
                 async with connection.transaction():
                     found = await connection.fetch(

@@ -1,6 +1,8 @@
 """The table, the JSON and the picture of a run; a run of some parts leaves the other lines as they were."""
 
 import json
+import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,15 @@ BEGIN, END = "<!-- results: written by `make bench` -->", "<!-- end of results -
 Row = dict[str, Any]
 
 
-def write(results: list[Result], console: Console, *, known: list[Line] | None) -> None:
+def write(results: list[Result], console: Console, *, known: list[Line] | None) -> bool:
     """Print the table; keep the lines, the latencies' quantiles, the picture and the document's table.
 
     `known`: every line there is, in order; None for a long run, which is kept apart and drawn nowhere.
+    Returns whether this run held every floor.
     """
     rows = [row_of(result) for result in results]
+    verdicts = [verdict(row) for row in rows]
+    when = this_run()  # before the results change the checkout
     console.print(table(rows))
     RESULTS.mkdir(exist_ok=True)
     if known is None:
@@ -30,15 +35,29 @@ def write(results: list[Result], console: Console, *, known: list[Line] | None) 
     else:
         rows = merged(_kept("latest.json", []), rows, [line.name for line in known])
         _keep("latest.json", rows)
+        measured = _kept("measured.json", {}) | {result.line.name: when for result in results}
+        measured = {row["line"]: measured[row["line"]] for row in rows if row["line"] in measured}
+        _keep("measured.json", measured)
         latencies = _kept("latencies.json", {})
         for result in results:
             latencies |= {label: quantiles(values) for label, values in result.latencies.items() if values}
         _keep("latencies.json", latencies)
         if latencies:
             (RESULTS / "latencies.svg").write_text(picture(latencies), "utf-8")
-        _write_document(rows)
-    held, goals = sum(r.holds_floor for r in results), sum(r.reaches_goal for r in results)
+        _write_document(rows, measured)
+    held, goals = len(verdicts) - verdicts.count("below"), verdicts.count("goal")
     console.print(f"{held} of {len(results)} floors held, {goals} goals reached.")
+    return held == len(results)
+
+
+def this_run() -> str:
+    """The day and the commit that is measured; `+` where the checkout has changes of its own."""
+    asked = ("git", "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+")
+    try:
+        said = subprocess.run(asked, cwd=RESULTS, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return f"{datetime.now(UTC).date()}, no commit"
+    return f"{datetime.now(UTC).date()}, {said.stdout.strip()}"
 
 
 def row_of(result: Result) -> Row:
@@ -46,7 +65,7 @@ def row_of(result: Result) -> Row:
     line = result.line
     return {
         "line": line.name,
-        "ratio": round(result.ratio, 3),
+        "ratio": result.ratio,
         "better": line.better,
         "floor": line.floor,
         "goal": line.goal,
@@ -78,27 +97,27 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         sign = "≥" if row["better"] == "higher" else "≤"
         word = verdict(row)
-        bounds = (f"{sign} {row['floor']:g}", f"{row['goal']:g}", f"{row['ratio']:.2f}")
+        bounds = (f"{sign} {row['floor']:g}", f"{row['goal']:g}", f"{row['ratio']:g}")
         table.add_row(row["line"], row["peer"], *bounds, f"[{colours[word]}]{word}[/]")
     return table
 
 
-def document_table(rows: list[Row]) -> str:
-    """The same as Markdown."""
-    lines = ["| line | ÷ peer | floor | goal | result | |", "|---|---|---|---|---|---|"]
+def document_table(rows: list[Row], measured: dict[str, str]) -> str:
+    """The same as Markdown, with the day and commit of each line: a run of some parts leaves the others'."""
+    lines = ["| line | ÷ peer | floor | goal | result | | measured |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         sign = "≥" if row["better"] == "higher" else "≤"
         lines.append(
             f"| {row['line']} | {row['peer']} | {sign} {row['floor']:g} | {sign} {row['goal']:g}"
-            f" | {row['ratio']:.2f} | {verdict(row)} |"
+            f" | {row['ratio']:g} | {verdict(row)} | {measured.get(row['line'], 'before that was noted')} |"
         )
     return "\n".join(lines)
 
 
-def _write_document(rows: list[Row]) -> None:
+def _write_document(rows: list[Row], measured: dict[str, str]) -> None:
     before, _, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{document_table(rows)}\n{END}{after}", "utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{document_table(rows, measured)}\n{END}{after}", "utf-8")
 
 
 def _kept(name: str, otherwise: Any) -> Any:

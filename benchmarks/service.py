@@ -18,6 +18,8 @@ from tests.engines import Engines
 NAME = "forum"
 PARTITIONS = 4
 
+AS_THE_RELAY = {"synchronous_commit": "off"}  # its session waits for no disk (decision 12), so no peer's does
+
 
 @dataclass(frozen=True)
 class Service:
@@ -27,9 +29,9 @@ class Service:
     settings: ServiceSettings
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of the peer's own."""
-        connection = await asyncpg.connect(self.dsn)
+    async def connected(self, **settings: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the peer's own; `settings` of its session."""
+        connection = await asyncpg.connect(self.dsn, server_settings=settings)
         try:
             yield connection
         finally:

@@ -21,7 +21,7 @@ from shared.hlc import HybridLogicalClock
 from tests.engines import Engines
 
 PEER = "raw asyncpg, default asyncio, two inserts in a transaction"
-WRITES, THREADS = 3_000, 1_000
+WRITES, THREADS, MEMBERS = 3_000, 1_000, 200
 
 FULL = Line("create reply, full path over HTTP", PEER, 0.30, 0.45)
 DATABASE = Line("create reply, database work alone", PEER, 0.80, 1.10)
@@ -65,7 +65,10 @@ async def raw_inserts(dsn: str, threads: list[str]) -> AsyncIterator[Measure]:
 async def measure(engines: Engines) -> list[Result]:
     """The lines of writing."""
     latencies: list[list[float]] = []
-    async with forum_alone(engines, threads=THREADS) as alone, raw_inserts(alone.dsn, alone.threads) as raw:
+    async with (
+        forum_alone(engines, threads=THREADS, members=MEMBERS) as alone,
+        raw_inserts(alone.dsn, alone.threads) as raw,
+    ):
 
         async def by_http() -> float:
             done = await load.run(alone.port, alone.replies(WRITES), expected=201)
@@ -98,11 +101,12 @@ async def _database_alone(alone: ForumAlone, raw: Measure) -> Result:
 
     async def write(number: int) -> None:
         body = (f"Good morning to you all, number {number}. It rains here. " * 3).strip()  # as validated
+        alias = alone.members[alone.turn_of(number)]
         key_hash, body_hash = idempotency.hashes(
-            SECRET.encode(), alone.alias, "benchmark", uuid4().hex, body.encode()
+            SECRET.encode(), alias, "benchmark", uuid4().hex, body.encode()
         )
         thread = alone.threads[number % len(alone.threads)]
-        command = WriteReply(alone.alias, "member", None, thread, body, key_hash, body_hash)  # type: ignore[arg-type]
+        command = WriteReply(alias, "member", None, thread, body, key_hash, body_hash)  # type: ignore[arg-type]
         await write_reply(database, sessions, home, writers, command)
 
     async def ours() -> float:

@@ -1,7 +1,7 @@
 """A benchmark's arithmetic: what holds a floor, and what a run of some parts leaves as it was."""
 
 from benchmarks.lines import Line, Result
-from benchmarks.report import Row, merged, row_of, verdict
+from benchmarks.report import Row, document_table, merged, row_of, verdict
 
 MORE = Line("rows", "a peer", 0.85, 1.2)
 LESS = Line("seconds", "a peer", 1.5, 1.1, better="lower")
@@ -22,3 +22,19 @@ def test_a_run_of_some_parts_keeps_the_other_lines_and_drops_those_that_are_no_m
     before: list[Row] = [{"line": "gone", "ratio": 1}, {"line": "a", "ratio": 1}, {"line": "b", "ratio": 1}]
     now: list[Row] = [{"line": "b", "ratio": 2}, {"line": "c", "ratio": 3}]
     assert merged(before, now, ["c", "a", "b", "not measured yet"]) == [now[1], before[1], now[0]]
+
+
+def test_what_is_shown_is_what_is_judged() -> None:
+    just_below = row_of(Result(MORE, [0.8496], [1.0]))
+    assert (just_below["ratio"], verdict(just_below)) == (0.85, "floor")
+    assert (row_of(Result(MORE, [0.8494], [1.0]))["ratio"], Result(MORE, [0.8494], [1.0]).ratio) == (
+        0.849,
+        0.849,
+    )
+
+
+def test_the_document_says_which_run_a_line_is_of() -> None:
+    rows = [row_of(Result(MORE, [1.0], [1.0])), row_of(Result(LESS, [1.234], [1.0]))]
+    _, _, known, unknown = document_table(rows, {"rows": "2026-11-21, 0123456"}).splitlines()
+    assert known.endswith("| 1 | floor | 2026-11-21, 0123456 |")
+    assert unknown.endswith("| 1.234 | floor | before that was noted |")
