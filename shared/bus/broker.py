@@ -69,15 +69,19 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             structlog.get_logger().warning("what was handled isn't committed yet", **describe(error))
 
     async def settle(self) -> None:
-        """Wait for the commit under way, at most COMMIT_SECONDS."""
+        """Wait for the commit under way, at most COMMIT_SECONDS, then give it up.
+
+        aiokafka would try it for ever, and under whatever membership it has by then: a place that another process has
+        passed meanwhile would go back.
+        """
         if self._committing is not None:
-            await asyncio.wait([self._committing], timeout=COMMIT_SECONDS)
+            _, late = await asyncio.wait([self._committing], timeout=COMMIT_SECONDS)
+            for commit in late:
+                commit.cancel()
 
     async def stop(self) -> None:
         """Leave, once the last commit has arrived or can't."""
         await self.settle()
-        if self._committing is not None:
-            self._committing.cancel()
         await super().stop()
 
     async def getmany(

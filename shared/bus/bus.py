@@ -114,7 +114,7 @@ class Bus:
             await delete_handled(self.settings.kafka, group, topics)
 
     async def stop(self) -> None:
-        """End the batches in hand (15 s at most) and leave. To be called before the database is closed."""
+        """End the batches in hand (15 s at most), commit (5 s) and leave. To be called before the database is closed."""
         for task in (self._starting, self._forgetting, self._wiping):
             if task is not None:
                 task.cancel()
