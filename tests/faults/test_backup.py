@@ -123,7 +123,7 @@ def only_tombstones(found: dict[str, set[str]]) -> bool:
     return all(tables == TOMBSTONES[service] for service, tables in found.items()) and len(found) == 1
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erased(
     a_region: ARegion, tmp_path: Path
 ) -> None:
