@@ -78,7 +78,7 @@ class EdgeLimits:
 
 
 def subscriber(address: str) -> str:
-    """The address, or for IPv6 the /64 that one household gets."""
+    """The address, or for IPv6 the /56 that one household gets (RIPE-690): it can be anybody within."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -86,5 +86,5 @@ def subscriber(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
+        return str(ipaddress.ip_network((parsed, 56), strict=False).network_address)
     return address

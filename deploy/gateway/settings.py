@@ -9,9 +9,9 @@ class GatewaySettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PEERCAFE_GATEWAY_")
 
     connections: int = 600  # in all; a process has 1,024 files by default, and its engines need some
-    connections_per_address: int = 100  # an IPv6 household (/64) is one address
+    connections_per_address: int = 100  # an IPv6 household (/56) is one address
     header_seconds: float = 10.0  # from the first byte (or the connection) to the end of the headers
     header_bytes: int = 32 * 1024  # the request's line and headers together
     body_seconds: float = 30.0  # within which a body must have arrived
     idle_seconds: float = 30.0  # between two requests on one connection
-    reading_seconds: float = 30.0  # in which a client must have taken what was sent to it
+    reading_seconds: float = 120.0  # in which a client must have taken an answer, all of it
