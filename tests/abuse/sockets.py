@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from deploy.embedded.listeners import Listener, bind
 from deploy.gateway.fallback import Fallback
@@ -87,11 +88,11 @@ async def until(held: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def door(here: Here, **settings: Any) -> Iterator[Door]:
-    """The gateway of these services, listening; its settings shortened."""
+def door(here: Here, more: dict[str, ASGIApp] | None = None, **settings: Any) -> Iterator[Door]:
+    """The gateway of these services and `more`, listening; its settings shortened."""
     limits = GatewaySettings(**settings)
     gateway = Gateway(Fallback(load_region(REGION)), settings=limits)
-    gateway.services = dict(here.apps)
+    gateway.services = {**here.apps, **(more or {})}
 
     async def start() -> Door:
         listener = Listener(gateway.public, bind("127.0.0.1", 0), limits, by_address=True)

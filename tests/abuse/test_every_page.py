@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from html.parser import HTMLParser
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ WORDS = ("text", "search", "password", "email", "tel", "url", "hidden")
 KEPT = {"form_token", "speak"}  # what they say is checked elsewhere
 # A choice or a number on the page: the API's fuzzing has them.
 NO_WORDS = {"starts", "wish", "community_id", "communities", "step_free", "capacity", "members", "count", "monthly_times", "duration_minutes"}  # fmt: skip
-# On pages that come only after another form, or on the day of a café; by hand in test_pages.py.
+# On pages that come only after another form, or on the day of a café; typed by hand below and in test_pages.py.
 LATER = {"code", "display_name", "sign_in_name", "new_passphrase", "invitation", "recovery_code", "receipt"}
 
 
@@ -82,6 +83,12 @@ def place(here: Here) -> Iterator[Place]:
     in_two_days = (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT18:00")
     cafe = CAFE | {"community_id": made["id"], "starts": in_two_days}
     ids = {"gathering_id": here.makes("events", "/gatherings", cafe, headers=planner)["ids"][0]}
+    soon = (
+        (clock.now() + timedelta(minutes=10))
+        .astimezone(ZoneInfo(str(CAFE["zone"])))
+        .strftime("%Y-%m-%dT%H:%M")
+    )
+    ids["today_id"] = here.makes("events", "/gatherings", cafe | {"starts": soon}, headers=planner)["ids"][0]
     writing = visitors["member"].post(
         "/forum/write", "/forum/write", title="T", wish="listen", body="B", key=uuid4().hex
     )
@@ -148,3 +155,32 @@ def test_nothing_typed_into_any_field_becomes_part_of_a_page(place: Place) -> No
         for path in pages(place.ids):
             judged(visitor.open(path), path)
     assert sorted(LABELS.keys() - NO_WORDS - LATER - typed) == []
+
+
+def test_what_a_consultant_types_while_joining_stays_text(here: Here, place: Place) -> None:
+    invitation = here.run(here.identity.invitation("consultant", [here.run(here.identity.community())]))
+    visitor = place.visitors["nobody"]
+    said = here.run(here.identity.joining(invitation))
+    typed = {
+        "invitation": invitation,
+        "role": "consultant",
+        "research": "no",
+        "agreement_version": said["agreement_version"],
+        "consent_version": said["consent_version"],
+        "offer": said["offer"],
+        "sign_in_name": said["sign_in_name"],
+        "passphrase": "short",
+        "display_name": CANARY,
+    }
+    answer = visitor.post("/join", "/join/finish", **typed)
+    judged(answer, "display_name")
+    assert "&lt;x-canary" in answer.text, "it comes back as it was typed"
+    tried.count("abuse", "texts")
+
+
+def test_what_is_typed_as_the_code_of_the_day_stays_text(place: Place) -> None:
+    visitor = place.visitors["member"]
+    answer = visitor.post("/me", f"/cafes/{place.ids['today_id']}/check-in", code=CANARY)
+    judged(answer, "code")
+    assert "&lt;x-canary" in answer.text, "it comes back as it was typed"
+    tried.count("abuse", "texts")

@@ -13,8 +13,9 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from deploy.embedded.connections import Connections
+from deploy.embedded.connections import Connection, Connections
 from deploy.gateway.fallback import Fallback
 from deploy.gateway.limits import EdgeLimits
 from deploy.gateway.router import Gateway
@@ -37,12 +38,14 @@ from tests.abuse import (
     test_ownership,
     test_pages,
     test_races,
+    test_raw_requests,
     test_slow_clients,
     test_texts,
     test_tokens,
     test_work_done,
 )
 from tests.abuse.services import REGION, Here
+from tests.abuse.sockets import door
 
 Patch = pytest.MonkeyPatch
 
@@ -154,10 +157,13 @@ def test_limits_by_account(here: Here, monkeypatch: Patch) -> None:
 def test_what_is_whose(here: Here, monkeypatch: Patch) -> None:
     monkeypatch.setattr(EventsVisitor, "is_of", lambda *_: True)
     attack = test_ownership.test_what_is_somebody_elses_answers_like_what_does_not_exist
-    reported(lambda: attack(here, "events", "PUT /gatherings/{gathering_id}/answer", "member"), "(404")
+    reported(
+        lambda: attack(here, "events", "PUT /gatherings/{gathering_id}/answer", "member"),
+        "it shows that it exists",
+    )
     monkeypatch.undo()
     monkeypatch.setattr(models.Post, "require_author", nothing)
-    reported(lambda: attack(here, "forum", "PUT /posts/{post_id}", "member"), "(404")
+    reported(lambda: attack(here, "forum", "PUT /posts/{post_id}", "member"), "it shows that it exists")
 
 
 def test_the_work_of_a_wrong_name(here: Here, monkeypatch: Patch) -> None:
@@ -168,7 +174,7 @@ def test_the_work_of_a_wrong_name(here: Here, monkeypatch: Patch) -> None:
 
     monkeypatch.setattr(Passphrases, "verify", soon)
     attack = test_work_done.test_signing_in_works_as_hard_for_nobody_as_for_somebody
-    reported(lambda: attack(here, monkeypatch), "0 == 1")
+    reported(lambda: attack(here, monkeypatch), "each name is worth the work")
 
 
 def test_the_words_of_a_wrong_name(here: Here, monkeypatch: Patch) -> None:
@@ -182,7 +188,7 @@ def test_the_words_of_a_wrong_name(here: Here, monkeypatch: Patch) -> None:
 
     monkeypatch.setattr(Authentication, "by_passphrase", telling)
     attack = test_entrance.test_the_same_passphrase_at_many_names_from_everywhere_finds_nothing_out
-    reported(lambda: attack(here, edge_of(here)), "2 == 1")
+    reported(lambda: attack(here, edge_of(here)), "names that exist are told apart")
 
 
 def test_invitations_are_looked_up_before_work(here: Here, monkeypatch: Patch) -> None:
@@ -191,7 +197,7 @@ def test_invitations_are_looked_up_before_work(here: Here, monkeypatch: Patch) -
 
     monkeypatch.setattr(queries, "open_invitation", open_)
     attack = test_work_done.test_a_guessed_invitation_costs_no_hashing_and_a_used_one_is_like_a_guessed_one
-    reported(lambda: attack(here, monkeypatch), "hash")
+    reported(lambda: attack(here, monkeypatch), "a guess is worth no hashing")
 
 
 def test_the_last_place(here: Here, monkeypatch: Patch) -> None:
@@ -201,7 +207,9 @@ def test_the_last_place(here: Here, monkeypatch: Patch) -> None:
         return await find(session, visitor, gathering_id)
 
     monkeypatch.setattr(answers, "find", unlocked)
-    reported(lambda: test_races.test_one_last_place_goes_to_one_guest(here), "== 1")
+    reported(
+        lambda: test_races.test_one_last_place_goes_to_one_guest(here), "the last place goes to one guest"
+    )
 
 
 def test_one_name_for_one_member(here: Here) -> None:
@@ -215,11 +223,47 @@ def test_one_name_for_one_member(here: Here) -> None:
     here.run(change("ALTER TABLE names DROP CONSTRAINT names_pkey"))
     try:
         reported(
-            lambda: test_races.test_one_forum_name_goes_to_one_member_however_it_is_spelled(here), "201: "
+            lambda: test_races.test_one_forum_name_goes_to_one_member_however_it_is_spelled(here),
+            "one name for one member",
         )
     finally:
         again = "DELETE FROM names a USING names b WHERE a.skeleton = b.skeleton AND a.ctid < b.ctid"
         here.run(change(again, "ALTER TABLE names ADD PRIMARY KEY (skeleton)"))
+
+
+def test_one_request_at_a_time(here: Here, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Connection, "_has_to_take", lambda _: False)
+    with door(here, idle_seconds=0.5) as opened:
+        reported(
+            lambda: test_raw_requests.test_one_request_at_a_time_is_answered(here, opened),
+            "questions behind a question",
+        )
+
+
+def test_trailers_say_nothing(here: Here, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Connection, "on_header", HttpToolsProtocol.on_header)
+    with door(here) as opened:
+        attack = test_raw_requests.test_what_comes_behind_a_body_says_nothing_about_it
+        reported(lambda: attack(here, opened), "a trailer was heard")
+
+
+def test_answers_are_taken_in_time(here: Here, monkeypatch: Patch) -> None:
+    await_taking = Connection._await_taking
+
+    def anew(self: Connection) -> None:
+        self._to_be_taken = False
+        await_taking(self)
+
+    monkeypatch.setattr(Connection, "_await_taking", anew)
+    reported(
+        lambda: test_slow_clients.test_an_answer_must_be_taken_in_its_time_not_in_sips(here),
+        "it may go on taking little",
+    )
+
+
+def test_who_takes_little_is_waited_for(here: Here, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Connection, "pause_writing", HttpToolsProtocol.pause_writing)
+    reported(lambda: test_slow_clients.test_who_takes_little_gives_way(here), "assert 0 == 401")
 
 
 def test_silent_sockets_give_way(here: Here, monkeypatch: Patch) -> None:

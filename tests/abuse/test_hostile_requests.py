@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -163,8 +162,8 @@ def test_queries_of_all_kinds_are_read_or_refused(here: Here) -> None:
                     problem_of(answer)
 
 
-def test_whoever_searches_for_anything_is_answered_soon(here: Here) -> None:
-    began = time.perf_counter()
+def test_whoever_searches_for_anything_is_answered_before_the_database_ends_it(here: Here) -> None:
+    """PostgreSQL ends what takes longer than a transaction may, and the answer would be 503."""
     for words in (
         "a " * 100,
         "a-" * 100,
@@ -175,5 +174,5 @@ def test_whoever_searches_for_anything_is_answered_soon(here: Here) -> None:
         "-a " * 66,
         "or " * 66,
     ):
-        here.ask("GET", "forum", "/search", role="member", params={"q": words})
-    assert time.perf_counter() - began < 8
+        answer = here.ask("GET", "forum", "/search", role="member", params={"q": words})
+        assert answer.status_code == 200, words[:10]

@@ -70,7 +70,7 @@ def test_what_is_somebody_elses_answers_like_what_does_not_exist(
         here.makes("forum", "/profile", name, headers=headers)
     theirs = called(here, service, endpoint, here.ids, headers=headers)
     nobodys = called(here, service, endpoint, nothing, headers=headers)
-    assert (theirs.status_code, theirs.text) == (nobodys.status_code, nobodys.text)
+    assert (theirs.status_code, theirs.text) == (nobodys.status_code, nobodys.text), "it shows that it exists"
     assert dict(theirs.headers) == dict(nobodys.headers)
     problem_of(theirs)
     assert theirs.status_code == (404 if role in TABLE[service][endpoint] else 403)

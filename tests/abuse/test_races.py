@@ -99,7 +99,7 @@ def test_one_forum_name_goes_to_one_member_however_it_is_spelled(here: Here) -> 
             for name in spelled * 2
         ]
         answers = at_once(here, "forum", requests)
-        assert statuses(answers) == {201: 1, 409: AT_ONCE - 1}
+        assert statuses(answers) == {201: 1, 409: AT_ONCE - 1}, "one name for one member"
 
 
 def test_one_last_place_goes_to_one_guest(here: Here) -> None:
@@ -116,7 +116,8 @@ def test_one_last_place_goes_to_one_guest(here: Here) -> None:
             for _ in range(AT_ONCE)
         ]
         answers = at_once(here, "events", requests)
-        assert [answer.json()["waiting"] for answer in answers].count(False) == 1
+        places = [answer.json()["waiting"] for answer in answers].count(False)
+        assert places == 1, "the last place goes to one guest"
         counts = here.ask("GET", "events", f"/gatherings/{cafe}/answers", role="consultant").json()
         assert counts == {"come": 1, "maybe": 0, "waiting": AT_ONCE - 1}
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -148,6 +149,46 @@ def test_bodies_that_would_grow_are_never_unpacked(here: Here, opened: Door) -> 
         head = POST + b"Content-Encoding: " + encoding + b"\r\nContent-Length: %d\r\n" % len(packed) + END
         judge(here.run(opened.says(head + packed)), {400, 415, 422})
         tried.count("abuse", "malformed requests")
+
+
+def chunked(trailers: bytes) -> bytes:
+    """A post to the forum, which lacks only who writes it."""
+    body = json.dumps({"title": "T", "wish": "listen", "body": "B"}).encode()
+    head = b"POST /api/forum/threads HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+    head += b"Idempotency-Key: " + uuid4().hex.encode() + b"\r\n"
+    return (
+        head + b"Transfer-Encoding: chunked\r\n" + END + b"%x\r\n%s\r\n0\r\n" % (len(body), body) + trailers
+    )
+
+
+def test_what_comes_behind_a_body_says_nothing_about_it(here: Here, opened: Door) -> None:
+    bearer = here.bearer("forum", "member")["Authorization"].encode()
+    heard = here.run(opened.says(chunked(b"Authorization: " + bearer + b"\r\nHost: evil.example\r\n\r\n")))
+    assert answers(heard) == [401], "a trailer was heard"
+    tried.count("abuse", "malformed requests")
+
+
+@pytest.mark.parametrize(
+    "trailers",
+    [
+        [b"X-A: a\r\n" * 6_000],
+        [b"X-A: a\r\n"] * 100_000,
+        [b"X-A: " + b"a" * 40_000 + b"\r\n\r\n"],
+        [b"a" * 20_000] * 20,
+    ],
+    ids=["many", "many by and by", "a long one", "one without end"],
+)
+def test_trailers_have_the_limit_of_headers(here: Here, opened: Door, trailers: list[bytes]) -> None:
+    first, *rest = trailers
+    judge(here.run(opened.says(chunked(first), *rest)), {431})
+    tried.count("abuse", "malformed requests")
+
+
+def test_one_request_at_a_time_is_answered(here: Here, opened: Door) -> None:
+    request = GET + b"\r\n"
+    assert answers(here.run(opened.says(request * 20))) == [401], "questions behind a question"
+    assert answers(here.run(opened.says(request + b"\x16?"))) == [401]
+    tried.count("abuse", "malformed requests", 2)
 
 
 def test_chunks_stop_being_read_where_a_body_is_too_long(here: Here, opened: Door) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import socket
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from tests import tried
 from tests.abuse.services import Here
@@ -14,6 +17,32 @@ from tests.identity.conftest import PASSPHRASE
 
 HEAD = b"GET /api/forum/threads HTTP/1.1\r\nHost: region.test\r\n"
 POST = b"POST /api/identity/sessions HTTP/1.1\r\nHost: region.test\r\nContent-Type: application/json\r\n"
+
+
+PIECE, PIECES = b" " * 65_536, 512  # 32 MiB: more than the kernel takes off our hands
+
+
+async def much(scope: Scope, receive: Receive, send: Send) -> None:
+    """A service with a long answer."""
+    length = str(len(PIECE) * PIECES).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+    for number in range(1, PIECES + 1):
+        await send({"type": "http.response.body", "body": PIECE, "more_body": number < PIECES})
+
+
+async def takes_little(opened: Door, sips: list[int]) -> None:
+    """Ask for much and take a little now and then, until the end of it or of the connection."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as asking:
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        asking.setblocking(False)
+        asking.bind((ATTACKER, 0))
+        await loop.sock_connect(asking, ("127.0.0.1", opened.port))
+        await loop.sock_sendall(asking, b"GET /api/much HTTP/1.1\r\nHost: region.test\r\n\r\n")
+        with suppress(ConnectionError):
+            while sum(sips) < len(PIECE) * PIECES and (taken := await loop.sock_recv(asking, 65_536)):
+                sips.append(len(taken))
+                await asyncio.sleep(0.005)
 
 
 async def sign_in(opened: Door, name: str) -> int:
@@ -118,12 +147,73 @@ def test_idle_connections_end_and_busy_ones_stay(here: Here) -> None:
 def test_who_asks_for_much_and_reads_nothing_is_left_standing(here: Here) -> None:
     async def attack(opened: Door) -> None:
         _, writer = await opened.connect()
-        writer.write(b"GET /api/forum/openapi.json HTTP/1.1\r\nHost: region.test\r\n\r\n" * 300)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET /api/much HTTP/1.1\r\nHost: region.test\r\n\r\n")
         await until(lambda: len(opened.listener.connections) == 1, "connected")
         await until(lambda: len(opened.listener.connections) == 0, "ended, though it wants more")
 
-    with door(here, reading_seconds=0.4) as opened:  # no other time runs out
+    with door(here, {"much": much}, reading_seconds=0.4) as opened:  # no other time runs out
         here.run(attack(opened))
+
+
+def test_an_answer_must_be_taken_in_its_time_not_in_sips(here: Here) -> None:
+    with door(here, {"much": much}, reading_seconds=1) as opened:
+        sips: list[int] = []
+        here.run(takes_little(opened, sips))
+    assert 0 < sum(sips) < len(PIECE) * PIECES, "it may go on taking little"
+    tried.count("abuse", "dripping sockets")
+
+
+def test_who_takes_little_gives_way(here: Here) -> None:
+    async def attack(opened: Door) -> int:
+        sips: list[list[int]] = [[] for _ in range(8)]
+        sipping = [asyncio.create_task(takes_little(opened, mine)) for mine in sips]
+        await until(lambda: all(sips), "all places taken, and each answer begun")
+        try:
+            async with opened.client() as member:
+                return (await member.get("/api/forum/threads")).status_code
+        except httpx.TransportError:
+            return 0  # kept out
+        finally:
+            for task in sipping:
+                task.cancel()
+            await asyncio.gather(*sipping, return_exceptions=True)
+
+    with door(here, {"much": much}, connections=8) as opened:
+        assert here.run(attack(opened)) == 401
+    tried.count("abuse", "dripping sockets", 8)
+
+
+def test_a_question_behind_a_question_holds_no_place(here: Here) -> None:
+    """One that is answered and one whose body never comes, in one go."""
+
+    async def attack(opened: Door) -> tuple[list[bytes], int]:
+        both = HEAD + b"\r\n" + POST + b"Content-Length: 10\r\n\r\n{"
+        heard = await asyncio.gather(*(opened.says(both) for _ in range(8)))
+        return heard, await sign_in(opened, here.accounts["member"].sign_in_name)
+
+    with door(here, connections=8) as opened:  # nobody's time runs out
+        heard, status = here.run(attack(opened))
+    for answer in heard:
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert status == 201
+    tried.count("abuse", "hoarded connections", 8)
+
+
+def test_unfinished_bodies_give_way(here: Here) -> None:
+    async def attack(opened: Door) -> int:
+        for _ in range(8):
+            _, writer = await opened.connect()
+            writer.write(POST + b"Content-Length: 10\r\n\r\n{")
+            await writer.drain()
+        await until(lambda: len(opened.listener.connections) == 8, "all places taken")
+        return await sign_in(opened, here.accounts["member"].sign_in_name)
+
+    with door(here, connections=8) as opened:
+        assert here.run(attack(opened)) == 201
+    tried.count("abuse", "hoarded connections", 8)
 
 
 def test_a_hoarder_loses_its_own_places_not_those_of_others(here: Here) -> None:

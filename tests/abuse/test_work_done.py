@@ -110,7 +110,7 @@ def test_signing_in_works_as_hard_for_nobody_as_for_somebody(
         with counted(monkeypatch) as work:
             answer = here.ask("POST", "identity", "/sessions", json=body)
         assert problem_of(answer) == "sign-in-failed"
-        assert sum(work.hashing.values()) == 1
+        assert sum(work.hashing.values()) == 1, "each name is worth the work"
         assert len(work.statements) == 1
         done.add(work.done)
         words.add(said(answer))
@@ -170,7 +170,7 @@ def test_a_guessed_invitation_costs_no_hashing_and_a_used_one_is_like_a_guessed_
         with counted(monkeypatch) as work:
             answer = here.ask("POST", "identity", "/members", json=body)
         assert problem_of(answer) == "invitation-not-open"
-        assert not work.hashing
+        assert not work.hashing, "a guess is worth no hashing"
         words.add(said(answer))
         tried.count("abuse", "answers compared")
     assert len(words) == 1
