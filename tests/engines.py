@@ -94,7 +94,7 @@ class Embedded:
             engine.stop()
         if self.guard.stdin:
             self.guard.stdin.close()
-        self.guard.wait(30)
+        self.guard.wait(120)  # it removes some thousand databases
 
 
 class Docker:

@@ -118,7 +118,7 @@ async def test_a_broken_product_is_found(
 ) -> None:
     monkeypatch.setattr(test_kills, "KILLS", 2)
     # What never comes isn't waited for as long as usual.
-    monkeypatch.setattr(eventually, "__kwdefaults__", {"within": 6.0})
+    monkeypatch.setattr(eventually, "__kwdefaults__", {"within": 15.0})
     put_back(monkeypatch)
     given = {
         "service": service,
