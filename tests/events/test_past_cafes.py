@@ -1,4 +1,4 @@
-"""Three months after a café nothing says who answered and came."""
+"""A month after a café nothing says who answered and came."""
 
 from datetime import datetime, timedelta
 

@@ -1,8 +1,8 @@
 """The scenario is played once; its copies serve every test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 
 import pytest_asyncio
@@ -13,7 +13,7 @@ from tests.unlinkability.attacks import Store, tried
 from tests.unlinkability.nights import SHUFFLED, nights
 from tests.unlinkability.rates import Rate
 from tests.unlinkability.scenario import Scenario, played
-from tests.unlinkability.sightings import Row, aliases_in
+from tests.unlinkability.sightings import Dump, Row, aliases_in
 
 STORES = (
     "forum",
@@ -51,6 +51,16 @@ class Copies:
             for person in self.people
             if person.get(one) in here and person.get(other) in there
         }
+
+    def with_times(self, told: Callable[[datetime], datetime | date]) -> Store:
+        """Events' copy as it would be if answers and check-ins were kept, with what is `told` of each act's moment."""
+        events, acts = self.stores["events"], self.scenario.cafe_acts
+        kept = [
+            Row("kept", {"alias": alias, "planted": told(at)}, place)
+            for place, ((_, _, alias), at) in enumerate(acts.items())
+            if alias in events.names
+        ]
+        return Store.read(Dump("events", events.dump.rows + kept), events.names)
 
     def rates(self) -> list[Rate]:
         """What the attacker achieves, for every pair of stores, in each night's copies."""

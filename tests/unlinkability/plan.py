@@ -1,22 +1,25 @@
 """What happens in the scenario, drawn once from a fixed seed: the study's people, months and pace.
 
-29 members over half a year: all read, 19 write, 24 answer a café now and then, 17 come to one. Nights are quiet, and
-nobody does two things at once: what people do in the forum and what they do about cafés are visits of their own.
-Two more write and answer as well, and leave in the fifth month.
+29 members over half a year: all read, each about every three weeks, 19 write, 24 answer a café now and then, 17 come to
+one. Of every two who answer or check in, one is in the forum too in the same sitting, seconds to ten minutes before or
+after, and who reads looks into For you, where the cafés are. Nights are quiet, and no two sittings overlap but at a café's
+door. Two more write and answer as well, and leave in the fifth month.
 """
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Europe/Oslo")
 MEMBERS, WRITERS, ANSWERERS, COMERS = 29, 19, 24, 17
 WEEKS, CAFES = 26, 12
-THREADS, REPLIES, READINGS, ANSWERS = 10, 50, 36, 40
+THREADS, REPLIES, READINGS, ANSWERS = 10, 50, 200, 40
+BOTH = 0.5  # of answers and check-ins: so many have an act in the forum in the same sitting
+REPLIES_OF_BOTH = 0.3  # of those acts in the forum; the others read
+WITHIN = 600  # seconds between the two
 APART = timedelta(minutes=20)
 CAFE_AT = time(18)
 LEAVERS = (MEMBERS, MEMBERS + 1)
@@ -33,6 +36,9 @@ class Visit:
     act: Act
     what: int = 0
     luck: float = 0.0
+
+
+Sitting = tuple[Visit, ...]  # one person's, in order
 
 
 class Plan:
@@ -52,11 +58,30 @@ class Plan:
         self.comers = draw(self.answerers, COMERS)
         # Joined in the first months, forum and cafés each begun when somebody felt like it.
         self.joined = {member: self.random.randrange(WEEKS * 7 // 3) for member in everybody}
-        self.visits = list(_apart(sorted(self._visits(), key=lambda visit: visit.at)))
+        self.visits = sorted(
+            (visit for sitting in _apart(sorted(self._sittings(), key=_begins)) for visit in sitting), key=_at
+        )
 
     def community_of_cafe(self, cafe: int) -> int:
         """Six in each of the two."""
         return cafe % 2
+
+    def _sittings(self) -> Iterator[Sitting]:
+        for visit in self._visits():
+            if visit.act in ("answer", "check-in") and self.random.random() < BOTH:
+                yield self._with_the_forum(visit)
+            else:
+                yield (visit,)
+
+    def _with_the_forum(self, visit: Visit) -> Sitting:
+        """Before or after answering; after coming in. The forum's act tells its clock time there, as ever."""
+        act: Act = "reply" if visit.who in self.writers and self.random.random() < REPLIES_OF_BOTH else "read"
+        before = visit.act == "answer" and self.random.random() < 0.5
+        apart = timedelta(seconds=self.random.randint(20, WITHIN))
+        there = Visit(
+            visit.at - apart if before else visit.at + apart, visit.who, act, luck=self.random.random()
+        )
+        return (there, visit) if before else (visit, there)
 
     def _visits(self) -> Iterator[Visit]:
         luck = self.random.random
@@ -129,12 +154,23 @@ class Plan:
         return datetime.combine(day, time(8), ZONE) + timedelta(seconds=self.random.randrange(14 * 3600))
 
 
-def _apart(visits: list[Visit]) -> Iterator[Visit]:
-    """Nothing happens while something else is on its way; at a café people come in one after the other."""
-    if visits:
-        yield visits[0]
-    last = visits[0].at
-    for _, visit in pairwise(visits):
-        least = timedelta(minutes=1) if visit.act == "check-in" else APART
-        last = max(visit.at, last + least)
-        yield Visit(last, visit.who, visit.act, visit.what, visit.luck)
+def _begins(sitting: Sitting) -> datetime:
+    return sitting[0].at
+
+
+def _at(visit: Visit) -> datetime:
+    return visit.at
+
+
+def _apart(sittings: list[Sitting]) -> Iterator[Sitting]:
+    """Nobody begins while another sitting is on its way; at a café people come in one after the other."""
+    ended = None
+    for sitting in sittings:
+        at_the_door = sitting[0].act == "check-in"
+        begins = _begins(sitting)
+        if ended is not None:
+            begins = max(begins, ended + (timedelta(minutes=1) if at_the_door else APART))
+        later = begins - _begins(sitting)
+        yield tuple(replace(visit, at=visit.at + later) for visit in sitting)
+        # Who came in reads on while the next come in.
+        ended = begins if at_the_door else sitting[-1].at + later

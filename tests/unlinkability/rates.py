@@ -1,4 +1,4 @@
-"""The table of join rates in docs/threat-model.md: written by the test where RATES=write says so, checked otherwise."""
+"""How much may be named rightly, and the table in docs/threat-model.md, written where RATES=write says so."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,16 @@ from pathlib import Path
 DOCUMENT = Path(__file__).parents[2] / "docs" / "threat-model.md"
 BEGIN = "<!-- join rates: written by tests/unlinkability (RATES=write), don't edit -->"
 END = "<!-- join rates end -->"
+AT_MOST = 3.0  # of 29, whatever forum, events and notifications say of each other
+# Analytics has what people consented to: acts by day, under aliases of their own. More than AT_MOST only with a reason.
+CEILINGS = {
+    ("forum", "analytics:membership"): 6.0,  # who joined in which month, as the forum's names appear
+    ("forum", "analytics:forum"): 29.0,  # the same acts in both: by counting them per day
+    ("forum", "analytics:events"): 15.0,  # café days on which people were in the forum too
+    ("events", "analytics:events"): 15.0,  # the same café days in both
+    ("analytics:membership", "analytics:forum"): 6.0,  # the month of joining, the first act
+    ("analytics:forum", "analytics:events"): 15.0,  # days of both
+}
 HEADING = "| stores | people in both | best attack | named rightly | luckiest copy | by chance |\n|---|---|---|---|---|---|\n"
 
 
@@ -41,6 +51,11 @@ class Rate:
     def luckiest(self) -> float:
         """By whatever attack in whatever copy did best."""
         return max(max(right.values()) for right in self.copies)
+
+    @property
+    def ceiling(self) -> float:
+        """How many may be named rightly, in the mean over the copies."""
+        return CEILINGS.get(self.stores, AT_MOST)
 
     @property
     def told(self) -> str:

@@ -22,6 +22,7 @@ FORUM, EVENTS, IDENTITY, ANALYTICS = (
 )
 COMMUNITIES = "kafka local.events.communities.v1"
 DAY_SECONDS = 86_400.0
+FIRST_PAGE = 0.4  # of those who read: with For you and what is waiting
 
 
 def on(kind: str) -> str:
@@ -31,7 +32,10 @@ def on(kind: str) -> str:
 
 @dataclass
 class Scenario:
-    """What was played: who is who (`members`), what was typed (`canaries`), and when (`moves`: real → played time)."""
+    """What was played: who is who (`members`), what was typed (`canaries`), and when.
+
+    `moves`: real → played time; `cafe_acts`: events' table, café and alias → when that row's member last acted.
+    """
 
     stage: Stage
     cast: Cast
@@ -40,6 +44,7 @@ class Scenario:
     members: dict[int, Member] = field(default_factory=dict)
     left: list[Member] = field(default_factory=list)
     moves: list[tuple[float, datetime]] = field(default_factory=list)
+    cafe_acts: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     communities: list[str] = field(default_factory=list)
     cafes: dict[int, str] = field(default_factory=dict)
     study: UUID = field(default_factory=uuid4)
@@ -120,21 +125,26 @@ class Scenario:
             await member.token("forum")
         match visit.act:
             case "arrive":
-                await member.composes_a_page()
-                await self._reads(member.person, 0.0)
+                await self._reads(member, 0.0)
             case "thread":
                 await self._opens_thread(visit.who, member.person)
             case "reply":
                 await self._replies(visit.who, member.person, visit.luck)
             case "read":
-                await member.composes_a_page()
-                await self._reads(member.person, visit.luck)
+                await self._reads(member, visit.luck)
             case "answer":
                 await self._answers(member.person, self.cafes[visit.what], visit.luck)
+                self._note("answers", visit, member)
             case "leave":
                 await self._leaves(visit.who)
             case "check-in":
                 await self._checks_in(member.person, self.cafes[visit.what])
+                self._note("check_ins", visit, member)
+
+    def _note(self, table: str, visit: Visit, member: Member) -> None:
+        self.cafe_acts[table, self.cafes[visit.what], str(member.aliases["events"])] = visit.at.astimezone(
+            UTC
+        )
 
     async def _joins(self, who: int) -> Member:
         community = self.communities[who % 2]
@@ -166,7 +176,10 @@ class Scenario:
         page: dict[str, Any] = await person.reads("forum", f"/threads/{chosen['id']}")
         return page
 
-    async def _reads(self, person: Person, luck: float) -> None:
+    async def _reads(self, member: Member, luck: float) -> None:
+        if luck < FIRST_PAGE:  # the others come by a thread's address
+            await member.composes_a_page()
+        person = member.person
         page = await self._thread(person, luck)
         if page:
             await person.puts("forum", f"/threads/{page['id']}/read-mark", {"upto": page["posts"][-1]["id"]})

@@ -1,4 +1,4 @@
-"""Three months after a café, who answered it and who came is forgotten; the café and its head count stay.
+"""A month after a café, who answered it and who came is forgotten; the café and its head count stay.
 
 The days on which an alias was first and often seen are what is left to compare it by with what people do elsewhere.
 """
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.use_cases.guests import hold_departures
 
-KEPT_DAYS = 90
+KEPT_DAYS = 30
 
 FORGET = tuple(
     text(
