@@ -53,14 +53,15 @@ class Copies:
         }
 
     def with_times(self, told: Callable[[datetime], datetime | date]) -> Store:
-        """Events' copy as it would be if answers and check-ins were kept, with what is `told` of each act's moment."""
+        """Events' copy as it would be if answers and check-ins bore what is `told` of the moment of the act."""
         events, acts = self.stores["events"], self.scenario.cafe_acts
-        kept = [
-            Row("kept", {"alias": alias, "planted": told(at)}, place)
-            for place, ((_, _, alias), at) in enumerate(acts.items())
-            if alias in events.names
-        ]
-        return Store.read(Dump("events", events.dump.rows + kept), events.names)
+        rows = []
+        for row in events.dump.rows:
+            values = row.values
+            at = acts.get((row.table, values.get("gathering_id", ""), values.get("alias", "")))
+            rows.append(row if at is None else replace(row, values={**values, "planted": told(at)}))
+        assert rows != events.dump.rows
+        return Store.read(Dump("events", rows), events.names)
 
     def rates(self) -> list[Rate]:
         """What the attacker achieves, for every pair of stores, in each night's copies."""
