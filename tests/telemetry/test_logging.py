@@ -12,7 +12,8 @@ import pytest
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from shared.telemetry.logging import configure, describe
+from shared.telemetry.logging import describe
+from tests.logs import logging_as
 
 ALIAS = str(uuid4())
 
@@ -20,15 +21,9 @@ ALIAS = str(uuid4())
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """The log of a configured process; everything is put back at the end."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
-    configure("forum", stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with logging_as("forum", stream):
+        yield stream
 
 
 def logged(lines: io.StringIO) -> list[dict[str, Any]]:

@@ -38,8 +38,8 @@ from shared.contracts.topics import CATALOGUE, Kind
 from shared.database.migrations import migrate
 from shared.outbox import keep_alives
 from shared.settings import KafkaSettings
-from shared.telemetry import logging as service_logging
 from tests.engines import PASSWORD, SERVICES
+from tests.logs import logging_as
 
 REGION = Path(__file__).parents[2] / "deploy" / "regions" / "north.toml"
 NEVER = str(2**62)
@@ -112,7 +112,7 @@ async def staged(clock: SettableClock) -> AsyncIterator[Stage]:
         await _start_engines(stage, ends)
         make_key_file(stage.keys_file)
         log = ends.enter_context((stage.logs / "services.log").open("w"))
-        service_logging.configure("unlinkability", stream=log)
+        ends.enter_context(logging_as("unlinkability", log))
         ends.enter_context(_watched(stage))
         for service in SERVICES:
             lifespan = Lifespan(service, _app(stage, service))
@@ -125,7 +125,7 @@ async def staged(clock: SettableClock) -> AsyncIterator[Stage]:
 async def _start_engines(stage: Stage, ends: AsyncExitStack) -> None:
     register = Register(stage.home / "processes.json")
     watching = guard.watch(stage.home, register)
-    ends.callback(watching.wait, 30)
+    ends.callback(watching.wait, 120)
     ends.callback(lambda: watching.stdin and watching.stdin.close())
     redis = Redis(
         home=stage.home, register=register, users=dict.fromkeys(SERVICES, PASSWORD), password=PASSWORD
