@@ -34,6 +34,7 @@ def serve_one(name: str, *, port: int, address: str) -> None:
     import uvicorn
 
     from deploy import collector
+    from deploy.command.whole_answers import Connection
     from shared.telemetry import logging
 
     class Server(uvicorn.Server):
@@ -49,7 +50,7 @@ def serve_one(name: str, *, port: int, address: str) -> None:
             host=address,
             port=port,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             ws="none",
             access_log=False,
             log_config=None,

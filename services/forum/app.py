@@ -31,7 +31,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     engine = make_engine(
         settings.database_url.get_secret_value(), pool=settings.database_pool, application="forum"
     )
-    sessions = make_sessions(engine)
+    sessions, statements = make_sessions(engine), Statements(engine)
     redis = make_redis(settings.redis_url.get_secret_value())
     secret = settings.secret.get_secret_value().encode()
     home = Home(settings.region, HybridLogicalClock())
@@ -67,7 +67,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             yield
 
     app = FastAPI(title="Peercafe forum", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.service = Service(settings, Statements(engine), sessions, home, writers, secret, relay.wake)
+    app.state.service = Service(settings, statements, sessions, home, writers, secret, relay.wake)
     app.state.relay = relay
     problems.install(app)
     transactions.install(app, sessions)
@@ -82,7 +82,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     )
     routes.install(app, http.routers)
     health.install(app, bus)
-    told = metrics.install(app, bus=bus, engine=engine, relay=relay, exact=True)
+    told = metrics.install(app, bus=bus, engine=engine, statements=statements, relay=relay, exact=True)
     return app
 
 

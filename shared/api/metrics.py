@@ -7,11 +7,12 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool
 
 from shared.bus.backlog import Backlog as BusBacklog
 from shared.bus.bus import Bus
+from shared.database.engine import sized
 from shared.database.faults import ERRORS
+from shared.database.statements import Statements
 from shared.outbox.backlog import Backlog as OutboxBacklog
 from shared.outbox.relay import Relay
 from shared.telemetry import catalogue
@@ -27,14 +28,20 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (*ERRORS, OSError)
 
 
 def install(
-    app: FastAPI, *, bus: Bus, engine: AsyncEngine, relay: Relay | None = None, exact: bool = False
+    app: FastAPI,
+    *,
+    bus: Bus,
+    engine: AsyncEngine,
+    statements: Statements | None = None,
+    relay: Relay | None = None,
+    exact: bool = False,
 ) -> Metrics:
     """`/metrics` of `app`, and the count of its requests. The service calls `look` of what is returned on and on.
 
     `exact`: acts are told at once and to the unit, as only the forum may (decision 9).
     """
     metrics = app.state.metrics = Metrics(exact=exact)
-    machinery = _Machinery(bus, engine, relay, exact=exact)
+    machinery = _Machinery(bus, engine, statements, relay, exact=exact)
     metrics.acts.append(machinery.published)
     metrics.states += [
         machinery.outbox,
@@ -56,9 +63,18 @@ def install(
 class _Machinery:
     """Reads one service's parts."""
 
-    def __init__(self, bus: Bus, engine: AsyncEngine, relay: Relay | None, *, exact: bool) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        engine: AsyncEngine,
+        statements: Statements | None,
+        relay: Relay | None,
+        *,
+        exact: bool,
+    ) -> None:
         self._bus = bus
         self._engine = engine
+        self._statements = statements
         self._relay = relay
         self._exact = exact
         self._behind = BusBacklog(bus)
@@ -124,10 +140,9 @@ class _Machinery:
         return [gauge(catalogue.ENGINE_UP, self._up)]
 
     async def pool(self) -> Iterable[Family]:
-        pool = self._engine.pool
-        assert isinstance(pool, QueuePool)
-        used = pool.checkedout() * QUARTERS // pool.size() / QUARTERS
-        return [gauge(catalogue.POOL_USED, used)]
+        pool = sized(self._engine)
+        lent = max(pool.checkedout(), self._statements.lent if self._statements else 0)
+        return [gauge(catalogue.POOL_USED, lent * QUARTERS // pool.size() / QUARTERS)]
 
     def _some(self, count: int) -> int:
         """While something is broken what waits grows with each act: where acts have no clock time, in tens."""

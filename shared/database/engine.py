@@ -5,7 +5,9 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import QueuePool
 
+POOL_SECONDS = 5  # the longest wait for a connection
 TRANSACTION_SECONDS = 5  # the longest a transaction lasts: PostgreSQL ends it then (`transaction_timeout`)
 
 
@@ -19,7 +21,7 @@ def make_engine(dsn: str, *, pool: int = 10, application: str = "") -> AsyncEngi
         dsn,
         pool_size=pool,
         max_overflow=0,
-        pool_timeout=5,
+        pool_timeout=POOL_SECONDS,
         hide_parameters=True,
         connect_args={
             "server_settings": {
@@ -32,6 +34,13 @@ def make_engine(dsn: str, *, pool: int = 10, application: str = "") -> AsyncEngi
     )
     event.listen(engine.sync_engine, "checkout", _refuse_what_has_ended)
     return engine
+
+
+def sized(engine: AsyncEngine) -> QueuePool:
+    """The pool of an engine of ours, which has a size."""
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool
 
 
 def _refuse_what_has_ended(connection: Any, _record: object, _lent: object) -> None:

@@ -1,12 +1,16 @@
 """Single statements on the driver's own connection: each commits by itself, without the round trips of BEGIN and COMMIT."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from shared.database.engine import POOL_SECONDS, sized
 
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")  # not a cast's `::`
 
@@ -32,19 +36,24 @@ class Named:
 
 
 class Statements:
-    """Connections of an engine's pool for work that is one statement.
+    """Connections for work that is one statement, as many as the engine's pool has; opened by it, then kept here.
 
-    What goes wrong raises asyncpg's own errors, which the edge answers as it does SQLAlchemy's (`faults`).
+    The pool's own way to a connection and back costs more than a statement's arguments and rows do. What goes wrong
+    raises asyncpg's own errors, which the edge answers as it does SQLAlchemy's (`faults`). They end with the engine.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self.most = sized(engine).size()
+        self.lent = 0
+        self._places = asyncio.Semaphore(self.most)
+        self._idle: list[asyncpg.Connection] = []
+        event.listen(engine.sync_engine, "engine_disposed", self._end)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection on which every statement is a transaction of its own, ended when its rows are here."""
-        lent = await self._engine.raw_connection()
-        driver: Any = lent.driver_connection
+        driver = await self._take()
         try:
             yield driver
         except BaseException as error:
@@ -54,13 +63,54 @@ class Statements:
                 driver.terminate()
             raise
         finally:
-            lent.close()
+            self._give_back(driver)
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """The rows of one statement ($1, $2, …)."""
-        async with self.connection() as connection:
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+        driver = await self._take()
+        try:
+            rows: list[asyncpg.Record] = await driver.fetch(sql, *arguments)
             return rows
+        except asyncio.CancelledError:
+            driver.terminate()
+            raise
+        finally:
+            self._give_back(driver)
+
+    async def _take(self) -> asyncpg.Connection:
+        if self._places.locked():
+            async with asyncio.timeout(POOL_SECONDS):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+        self.lent += 1
+        try:
+            while self._idle:
+                if not (driver := self._idle.pop()).is_closed():
+                    return driver
+            return await self._open()
+        except BaseException:
+            self._free()
+            raise
+
+    async def _open(self) -> asyncpg.Connection:
+        opened = await self._engine.raw_connection()
+        driver = opened.driver_connection
+        opened.detach()  # the pool has its place back
+        return driver
+
+    def _give_back(self, driver: asyncpg.Connection) -> None:
+        if not driver.is_closed():
+            self._idle.append(driver)
+        self._free()
+
+    def _free(self) -> None:
+        self.lent -= 1
+        self._places.release()
+
+    def _end(self, _engine: object) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
 
 
 async def driver_of(session: AsyncSession) -> asyncpg.Connection:
