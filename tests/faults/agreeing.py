@@ -95,11 +95,11 @@ async def agree(region: RunningRegion, study: str) -> int:
                 assert rows.keys() <= said.keys(), f"{topic} lacks what {service} has"
                 compared += len(said)
     async with database(region, "identity") as connection:
-        for topic in (*topics.IDENTITY_AUDIENCES.values(), *topics.STUDY_ALIASES.values()):
-            said = await said_last(region, topic.name)
+        for words in (*topics.IDENTITY_AUDIENCES.values(), *topics.STUDY_ALIASES.values()):
+            said = await said_last(region, words.name)
             for key, (version, _erased, highest) in said.items():
-                assert version == highest, f"{topic.name}: compaction would keep an older state of {key}"
-            assert await connection.fetchval(LAST_WORDS, topic.name) == len(said), topic.name
+                assert version == highest, f"{words.name}: compaction would keep an older state of {key}"
+            assert await connection.fetchval(LAST_WORDS, words.name) == len(said), words.name
             compared += len(said)
     tried.count("faults", "rows compared after a restore", compared)
     return compared
