@@ -4,6 +4,7 @@ Never a counter alone: a restored database must not use a number twice (DESIGN Â
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from threading import Lock
 
 from shared import clock
@@ -24,6 +25,7 @@ def version_at(at: datetime) -> int:
     return milliseconds(at) << COUNTER_BITS
 
 
+@lru_cache(maxsize=4096)
 def time_of(version: int) -> datetime:
     """The physical part of a version, to the millisecond, aware UTC."""
     return EPOCH + (version >> COUNTER_BITS) * MILLISECOND

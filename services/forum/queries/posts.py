@@ -19,15 +19,15 @@ _reactions = """(SELECT coalesce(bit_or(
         * CASE WHEN g.author_id = reader.profile_id THEN 9 ELSE 1 END), 0)
     FROM reactions g WHERE g.post_id = p.id AND NOT g.erased)"""
 
-# Of posts p by pp, for `reader` (profile_id, consultant). An opening is hidden with its thread.
+# Ids as text, since they go into JSON as they are. Of posts p by pp, for `reader` (profile_id, consultant). An opening is hidden with its thread.
 POST_COLUMNS = f"""
-    p.id, p.thread_id, p.written, p.opening, p.edited, p.erased, hide.reason IS NOT NULL AS hidden,
+    p.id::text, p.thread_id::text, p.written, p.opening, p.edited, p.erased, hide.reason IS NOT NULL AS hidden,
     NOT p.erased AND (hide.reason IS NULL OR {_sees}) AS shown,
     CASE WHEN hide.reason IS NULL OR {_sees} THEN p.body_html END AS body_html,
     CASE WHEN p.author_id = reader.profile_id THEN p.body END AS body,
     CASE WHEN {_sees} THEN hide.reason END AS reason,
     p.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
-    p.author_id, pp.name, pp.mark, pp.role, pp.look_alike, {_reactions} AS reactions"""
+    p.author_id::text, pp.name, pp.mark, pp.role, pp.look_alike, {_reactions} AS reactions"""
 HIDE_JOIN = f"""
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true"""
 

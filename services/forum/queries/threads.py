@@ -41,7 +41,8 @@ page AS MATERIALIZED (
 ), watched AS MATERIALIZED (
     SELECT o.thread_id FROM watching o WHERE o.alias = $1 AND o.thread_id = ANY (ARRAY(SELECT id FROM page))
 )
-SELECT t.*, p.name, p.mark, p.role, p.look_alike, w.thread_id IS NOT NULL AS watching,
+SELECT t.id::text, t.title, t.wish, t.erased, t.hidden, t.author_id::text, t.mine, t.replies, t.last_written, t.answered,
+    t.refused, p.name, p.mark, p.role, p.look_alike, w.thread_id IS NOT NULL AS watching,
     (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
         IS NOT NULL AS unread
 FROM page t
@@ -116,7 +117,7 @@ FROM head LEFT JOIN LATERAL (
     FROM page p CROSS JOIN reader
     LEFT JOIN writers pp ON pp.id = p.author_id {HIDE_JOIN}
 ) post ON true
-ORDER BY post.written, post.id
+ORDER BY post.written, post.id COLLATE "C"
 """
 
 
