@@ -105,7 +105,7 @@ async def test_times_of_answers_and_check_ins_would_be_found(
     partners = taken.partners("forum", "events")
     right = await asyncio.to_thread(tried, taken.stores["forum"], taken.with_times(told), partners)
     print(f"planted {told.__name__}: {right}")  # noqa: T201 - this too
-    assert max(right.values()) > 1.5 * rates.AT_MOST, right
+    assert max(right.values()) > rates.AT_MOST, right  # what the rates of a real run are held to
     count("unlinkability", "planted times found in the copies")
 
 
