@@ -175,8 +175,8 @@ async def test_one_address_does_not_limit_another_and_the_inner_listener_none(ga
 
     for _ in range(60):
         await status(gateway.public, "2001:db8:0:1::1")
-    assert await status(gateway.public, "2001:db8:0:1::2") == 429, "one household is one subscriber"
-    assert await status(gateway.public, "2001:db8:0:2::1") == 200
+    assert await status(gateway.public, "2001:db8:0:2::1") == 429, "one household is one subscriber"
+    assert await status(gateway.public, "2001:db8:0:100::1") == 200
     assert {await status(gateway.inner, "127.0.0.1") for _ in range(70)} == {200}
 
 

@@ -12,9 +12,9 @@ AT_MOST = 3.0  # of 29, whatever forum, events and notifications say of each oth
 CEILINGS = {
     ("forum", "analytics:membership"): 6.0,  # who joined in which month, as the forum's names appear
     ("forum", "analytics:forum"): 29.0,  # the same acts in both: by counting them per day
-    ("forum", "analytics:events"): 10.0,  # café days on which people were in the forum too
+    ("forum", "analytics:events"): 14.0,  # café days on which people were in the forum too
     ("analytics:membership", "analytics:forum"): 6.0,  # the month of joining, the first act
-    ("analytics:forum", "analytics:events"): 10.0,  # days of both
+    ("analytics:forum", "analytics:events"): 12.0,  # days of both
 }
 HEADING = "| stores | people in both | best attack | named rightly | luckiest copy | by chance |\n|---|---|---|---|---|---|\n"
 

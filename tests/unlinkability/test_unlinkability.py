@@ -16,7 +16,7 @@ from tests.unlinkability.conftest import Copies
 from tests.unlinkability.copies import files, kafkas_files, logs, records
 from tests.unlinkability.nights import SHUFFLED
 
-NEAR = 3.0  # what chance makes of a rate from run to run: so true is the document's table
+NEAR = 5.0  # what chance makes of a rate from run to run: so true is the document's table
 CLEANED_WITHIN = 120.0  # seconds; the cleaner comes by every 15
 # Per store, the table that keeps the alias of who has left, so that it is refused for ever.
 REFUSING = {
