@@ -5,26 +5,19 @@ for the end of the run which browser it was, or that there is none (tests/abuse/
 """
 
 import asyncio
-import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-from pydantic import SecretStr
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.embedded.listeners import Listener, bind
-from deploy.gateway.fallback import Fallback
-from deploy.gateway.router import Gateway
 from deploy.screenshots.chromium import Chromium, NoChromium
-from services.web.app import create_app
-from services.web.settings import Settings
-from shared.region import load_region
-from tests.abuse.services import REGION, Here
+from tests.abuse.services import Here
+from tests.abuse.web import web_at
 
 POLICY = b"content-security-policy"
 reports: list[str] = []
@@ -118,21 +111,10 @@ class Street:
 @contextmanager
 def street(here: Here, browser: Chromium) -> Iterator[Street]:
     """Web before the real services, and a foreign host, both listening."""
-    region = load_region(REGION)
-    gateway, foreign = Gateway(Fallback(region)), Foreign()
-    gateway.services = dict(here.apps)
+    foreign = Foreign()
     socket, other = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
     ours = f"http://127.0.0.1:{socket.getsockname()[1]}"
-    key = here.identity.web_key.as_dict(private=True)
-    web = create_app(
-        Settings(
-            region_file=REGION, gateway_url="http://inner", public_url=ours, client_key=SecretStr(json.dumps(key)),
-            secret=SecretStr("a secret of this test only, long enough"),
-        )
-    )  # fmt: skip
-    web.state.site.gateway._http = httpx.AsyncClient(
-        transport=httpx.ASGITransport(gateway.inner), base_url="http://inner"
-    )
+    gateway, web = web_at(here, ours)
     planted = Planted(web)
     gateway.web = planted
     listeners = [Listener(gateway.inner, socket), Listener(foreign, other)]

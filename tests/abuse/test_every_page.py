@@ -16,7 +16,8 @@ from services.web.fields import LABELS
 from shared import clock
 from tests import tried
 from tests.abuse.services import Here
-from tests.abuse.test_pages import CANARY, URL, Visitor, judge_page, web_before
+from tests.abuse.test_pages import CANARY, Visitor, judge_page
+from tests.abuse.web import URL, web_before
 from tests.events.conftest import CAFE
 
 ROLES = ("member", "consultant", "provider", "analyst", "operator")

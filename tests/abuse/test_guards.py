@@ -46,6 +46,7 @@ from tests.abuse import (
 )
 from tests.abuse.services import REGION, Here
 from tests.abuse.sockets import door
+from tests.abuse.web import web_before
 
 Patch = pytest.MonkeyPatch
 
@@ -65,7 +66,7 @@ def nothing(*_: object, **__: object) -> None:
 @contextmanager
 def member(here: Here) -> Iterator[tuple[Gateway, test_pages.Visitor]]:
     """A member at the pages as they are now, guards or none."""
-    web = test_pages.web_before(here)
+    web = web_before(here)
     visitor = test_pages.Visitor(here, web)
     yield web, test_pages.signed_in(here, visitor)
     here.run(visitor.http.aclose())
@@ -86,7 +87,7 @@ def test_forms_of_other_sites(here: Here, monkeypatch: Patch) -> None:
 def test_session_fixation(here: Here, monkeypatch: Patch) -> None:
     keep = lambda self, session, role: Held(nonce=self.nonce, session=session, role=role)  # noqa: E731
     monkeypatch.setattr(Held, "signed_in", keep)
-    web = test_pages.web_before(here)
+    web = web_before(here)
     visitor = test_pages.Visitor(here, web)
     attack = test_pages.test_a_cookie_from_before_sign_in_is_worth_nothing_after
     reported(lambda: attack(here, visitor, web), "a form token from before")

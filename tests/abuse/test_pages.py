@@ -1,6 +1,5 @@
 """The pages, with the real services behind them: policy, cookies, fixation, forms, stored and reflected scripts."""
 
-import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -8,17 +7,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from deploy.gateway.fallback import Fallback
 from deploy.gateway.router import Gateway
-from services.web.app import create_app
-from services.web.settings import Settings
-from shared.region import load_region
-from tests.abuse.services import REGION, Here
+from tests.abuse.services import Here
+from tests.abuse.web import URL, web_before
 from tests.identity.conftest import PASSPHRASE
 
-URL = "https://region.test"
 CANARY = "\"><x-canary onfocus=alert(1)>'><script>alert(1)</script></textarea></title>{{7*7}}"
 PUBLIC = (
     "/",
@@ -64,24 +58,6 @@ class Read(HTMLParser):
 @pytest.fixture(scope="module")
 def web(here: Here) -> Gateway:
     return web_before(here)
-
-
-def web_before(here: Here) -> Gateway:
-    """The web client over https, before the gateway, before the services."""
-    gateway = Gateway(Fallback(load_region(REGION)))
-    gateway.services = dict(here.apps)
-    key = here.identity.web_key.as_dict(private=True)
-    app = create_app(
-        Settings(
-            region_file=REGION, gateway_url="http://inner", public_url=URL, client_key=SecretStr(json.dumps(key)),
-            secret=SecretStr("a secret of this test only, long enough"),
-        )
-    )  # fmt: skip
-    app.state.site.gateway._http = httpx.AsyncClient(
-        transport=httpx.ASGITransport(gateway.inner), base_url="http://inner"
-    )
-    gateway.web = app
-    return gateway
 
 
 class Visitor:
