@@ -8,8 +8,8 @@ from functools import lru_cache
 from threading import Lock
 
 from shared import clock
+from shared.contracts.payloads.payload import COUNTER_BITS as COUNTER_BITS
 
-COUNTER_BITS = 16
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 

@@ -13,6 +13,7 @@ from services.forum.ids import Home, Identity
 from services.forum.rendering import render
 from shared.api.callers import AccountClosed
 from shared.contracts.payloads.forum import (
+    ErasureRequested,
     Hide,
     ModerationDecided,
     PostPublished,
@@ -192,6 +193,27 @@ class Moderation(Replicated, Base):
         return ModerationDecided(
             id=self.id, home=self.home, version=self.version, target_id=self.target_id,
             target_kind="thread" if self.target_kind == "thread" else "post", hides=hides, lifts=tuple(self.lifts),
+        )  # fmt: skip
+
+
+class Erasure(Replicated, Base):
+    """What a region erased for one leaving member, or that it erased what another asked for."""
+
+    __tablename__ = "erasures"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    erasure_id: Mapped[UUID]
+    profiles: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    threads: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    posts: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    reactions: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    acknowledged: Mapped[bool]
+
+    def record(self) -> ErasureRequested:
+        """The whole state, as published."""
+        return ErasureRequested(
+            id=self.id, home=self.home, version=self.version, erased=self.erased, erasure_id=self.erasure_id,
+            profiles=tuple(self.profiles), threads=tuple(self.threads), posts=tuple(self.posts),
+            reactions=tuple(self.reactions), acknowledged=self.acknowledged,
         )  # fmt: skip
 
 

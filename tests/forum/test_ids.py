@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.forum.ids import Home, entity_id, is_entity_of, is_profile_of, profile_id, time_of
+from services.forum.ids import Home
+from services.forum.rules.identities import entity_id, is_entity_of, is_profile_of, profile_id, time_of
 from shared.hlc import HybridLogicalClock
 
 homes = st.from_regex(r"\A[a-z][a-z0-9-]{0,30}\Z")

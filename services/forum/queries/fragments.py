@@ -4,12 +4,16 @@
 
 
 def hidden(target: str, home: str) -> str:
-    """Whether `target` (an id) is hidden: some hide isn't lifted by its own region or by the target's home."""
+    """Whether `target` (an id) is hidden: some hide isn't lifted by its own region or by the target's home.
+
+    Of muted regions no decision counts (rules.hiding).
+    """
     return f"""EXISTS (
         SELECT FROM moderation d CROSS JOIN LATERAL unnest(d.hide_ids) AS hide(id)
-        WHERE d.target_id = {target} AND NOT EXISTS (
+        WHERE d.target_id = {target} AND {_heard("d")} AND NOT EXISTS (
             SELECT FROM moderation l
-            WHERE l.target_id = {target} AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home})))"""
+            WHERE l.target_id = {target} AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home})
+                AND {_heard("l")}))"""
 
 
 def hide_of(targets: str, home: str) -> str:
@@ -21,11 +25,16 @@ def hide_of(targets: str, home: str) -> str:
     return f"""(
         SELECT CASE WHEN EXISTS (SELECT FROM moderation e WHERE e.target_id = ANY ({targets})) THEN (
             SELECT hide.reason FROM moderation d
-            CROSS JOIN LATERAL unnest(d.hide_ids, d.hide_reasons) AS hide(id, reason)
-            WHERE d.target_id = ANY ({targets}) AND NOT EXISTS (
+            CROSS JOIN LATERAL unnest(d.hide_ids, d.hide_reasons) WITH ORDINALITY AS hide(id, reason, place)
+            WHERE d.target_id = ANY ({targets}) AND {_heard("d")} AND NOT EXISTS (
                 SELECT FROM moderation l
-                WHERE l.target_id = d.target_id AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home}))
-            ORDER BY d.version DESC LIMIT 1) END AS reason OFFSET 0)"""
+                WHERE l.target_id = d.target_id AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home})
+                    AND {_heard("l")})
+            ORDER BY d.version DESC, d.id COLLATE "C" DESC, hide.place DESC LIMIT 1) END AS reason OFFSET 0)"""
+
+
+def _heard(decision: str) -> str:
+    return f"{decision}.home <> ALL (ARRAY(SELECT u.region FROM muted_regions u))"
 
 
 def writer_of(row: str) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.queries.fragments import hide_of, unread
+from services.forum.replicas.tables import overtaken
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import NOTICES_REQUESTED
 from shared.outbox import add as outbox
@@ -21,8 +22,8 @@ WITH own AS ( -- versions of our own posts that were read back: the last to come
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:last AS bigint[]), CAST(:highest AS bigint[]))
         AS o (id, last, highest)
 ), before AS ( -- the posts as they are, locked; `counts`: whether each is a reply that stands
-    SELECT p.id, p.thread_id, p.author_id, p.written, p.opening, p.erased, p.announced_at, p.counted, p.read_back,
-        p.arrived_at, NOT p.opening AND NOT p.erased AS counts, o.last, o.highest
+    SELECT p.id, p.version, p.thread_id, p.author_id, p.written, p.opening, p.erased, p.announced_at, p.counted,
+        p.read_back, p.arrived_at, NOT p.opening AND NOT p.erased AS counts, o.last, o.highest
     FROM posts p JOIN own o ON o.id = p.id ORDER BY p.id FOR UPDATE OF p
 ), settled AS ( -- from now on announced, counted, read back
     UPDATE posts p SET announced_at = coalesce(b.announced_at, CAST(:at AS timestamptz)), counted = b.counts,
@@ -30,10 +31,11 @@ WITH own AS ( -- versions of our own posts that were read back: the last to come
     FROM before b
     WHERE p.id = b.id
         AND (b.announced_at IS NULL OR b.counted <> b.counts OR b.highest > coalesce(b.read_back, -1))
-), activity AS ( -- what that changes in their threads' numbers
+), activity AS ( -- what that changes in their threads' numbers (rules.counting)
     INSERT INTO thread_activity AS a (thread_id, replies, last_written, first_writer, answered)
     SELECT b.thread_id, sum(b.counts::int - b.counted::int), max(b.written),
-        (array_agg(b.author_id ORDER BY b.written, b.id))[1], count(DISTINCT b.author_id) > 1
+        (array_agg(b.author_id) FILTER (WHERE b.opening OR b.counts))[1],
+        count(DISTINCT b.author_id) FILTER (WHERE b.opening OR b.counts) > 1
     FROM before b WHERE b.announced_at IS NULL OR b.counted <> b.counts
     GROUP BY b.thread_id ORDER BY b.thread_id
     ON CONFLICT (thread_id) DO UPDATE SET
@@ -54,16 +56,25 @@ WITH own AS ( -- versions of our own posts that were read back: the last to come
         CAST(:occurred_at AS timestamptz), CAST(:payload AS bytea)
     FROM reader
 )
-SELECT b.id, b.last < greatest(b.read_back, b.highest) AS overtaken,
+SELECT b.id, {overtaken("b.erased", "b.version")} AS overtaken,
     CASE WHEN b.counted AND NOT b.counts THEN b.thread_id END AS lost_a_reply
 FROM before b
 """)
 
-# After a removal: has anybody but the thread's writer still written in it?
+# After a removal: has more than one person still written in it? SETTLE has locked these rows, so that all it counted
+# is seen. From the posts alone: the thread's own record may come later.
 RECOUNT = text("""
-UPDATE thread_activity a SET first_writer = t.author_id, answered = EXISTS (
-    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND p.counted AND p.author_id <> t.author_id)
-FROM threads t WHERE t.id = a.thread_id AND a.thread_id = ANY (CAST(:threads AS uuid[]))
+WITH left_over AS MATERIALIZED (
+    SELECT a.thread_id, (
+        SELECT p.author_id FROM posts p
+        WHERE p.thread_id = a.thread_id AND p.announced_at IS NOT NULL AND (p.opening OR p.counted)
+        ORDER BY p.written, p.id LIMIT 1) AS first_writer
+    FROM thread_activity a WHERE a.thread_id = ANY (CAST(:threads AS uuid[]))
+)
+UPDATE thread_activity a SET first_writer = l.first_writer, answered = EXISTS (
+    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND p.announced_at IS NOT NULL AND (p.opening OR p.counted)
+        AND p.author_id <> l.first_writer)
+FROM left_over l WHERE a.thread_id = l.thread_id
 """)
 
 TELL = text(f"""

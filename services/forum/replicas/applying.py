@@ -1,7 +1,7 @@
 """Takes a batch of the shared forum's records into this region's tables."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -12,17 +12,19 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.ids import Home
-from services.forum.policy import HELD_AHEAD
 from services.forum.replicas.announcing import settle_posts, tell_authors
 from services.forum.replicas.held import hold
+from services.forum.replicas.marking import mark
 from services.forum.replicas.tables import TABLES, Table
-from services.forum.replicas.verifying import fault_of, subject_of
+from services.forum.rules.believing import fault_of
+from services.forum.rules.merging import highest
+from services.forum.rules.waiting import is_held
 from shared import clock
 from shared.bus.records import Received
-from shared.bus.state import highest_versions
+from shared.contracts.payloads.payload import State
 from shared.contracts.topics import MODERATION, POSTS
 from shared.database import security_log
-from shared.hlc import version_at
+from shared.hlc import milliseconds
 from shared.outbox import add as outbox
 
 _log = structlog.get_logger()
@@ -36,22 +38,29 @@ class Replicas:
     def __init__(self, home: Home, neighbours: Collection[str]) -> None:
         self._home = home
         self._neighbours = frozenset(neighbours)
+        self.refused = Counter[
+            tuple[str, str, str]
+        ]()  # records, by neighbour ("" for our own), topic and fault
 
     async def apply(self, session: AsyncSession, received: list[Received[Any]]) -> None:
         """A whole batch, in the order it came, in the caller's transaction. Coming again it changes nothing."""
         at = clock.now()
         genuine = await self._refuse_the_rest(session, received)
-        limit = version_at(at + HELD_AHEAD)
-        ahead = [record for record in genuine if record.payload.version > limit]
-        if ahead:
-            await hold(session, highest_versions(ahead))
-        due = [record for record in genuine if record.payload.version <= limit]
+        now = milliseconds(at)
+        ahead: list[Received[Any]] = []
         by_topic: dict[str, list[Received[Any]]] = defaultdict(list)
-        for record in due:
-            self._home.clock.observe(record.payload.version)
-            by_topic[record.topic].append(record)
+        for record in genuine:
+            if is_held(record.payload.version, now, own=record.origin is None):
+                ahead.append(record)
+            else:
+                self._home.clock.observe(record.payload.version)
+                by_topic[record.topic].append(record)
+        if ahead:
+            await hold(session, _highest(ahead))
         for topic, records in by_topic.items():
             await self._store(session, TABLES[topic], records, at)
+        if self._neighbours:  # else nobody compares
+            await mark(session, (record for records in by_topic.values() for record in records))
 
     async def _refuse_the_rest(
         self, session: AsyncSession, received: list[Received[Any]]
@@ -59,11 +68,19 @@ class Replicas:
         genuine = []
         refused: list[security_log.Line] = []
         for record in received:
-            fault = fault_of(record, self._home.region, self._neighbours)
+            fault = fault_of(
+                record.payload,
+                key=record.key,
+                origin=record.origin,
+                region=self._home.region,
+                neighbours=self._neighbours,
+            )
             if fault is None:
                 genuine.append(record)
             else:
-                refused.append(security_log.Line(f"record-refused-{fault}", subject=subject_of(record)))
+                line = security_log.Line(f"record-refused-{fault}", subject=_subject_of(record.payload))
+                refused.append(line)
+                self.refused[record.origin or "", record.topic, fault] += 1
         if refused:
             await security_log.note_all(session, refused)
             _log.warning("records of the shared forum were refused", count=len(refused))
@@ -72,7 +89,7 @@ class Replicas:
     async def _store(
         self, session: AsyncSession, table: Table, records: list[Received[Any]], at: datetime
     ) -> None:
-        newest = highest_versions(records)
+        newest = _highest(records)
         rows = [table.row(record.payload, json.loads(record.body)) for record in newest]
         await session.execute(table.upsert, {"records": json.dumps(rows), "at": at})
         own = _versions(records)
@@ -84,7 +101,26 @@ class Replicas:
         if table.topic is MODERATION:
             await tell_authors(session, sorted({record.payload.target_id for record in newest}), at)
         if overtaken:
-            await _publish_again(session, table, overtaken)
+            await self._publish_again(session, table, overtaken)
+
+    async def _publish_again(self, session: AsyncSession, table: Table, ids: list[UUID] | list[str]) -> None:
+        # A timed-out publish can come after its successor, and compaction keeps what came last (FIELD-NOTES).
+        entity: Any = table.entity
+        for row in await session.scalars(select(entity).where(entity.id.in_(ids))):
+            if row.read_back > row.version:
+                row.rewrite(self._home)
+            await outbox.add(session, table.topic, row.id, row.record())
+
+
+def _highest(records: list[Received[Any]]) -> list[Received[Any]]:
+    """By its origin too: no neighbour's record stands for ours."""
+    return highest(records, lambda one: (one.topic, one.origin, one.key), lambda one: one.payload)
+
+
+def _subject_of(state: State) -> UUID | None:
+    """The entity a refused record claims to be about, for the security log."""
+    subject = getattr(state, "target_id", None) or getattr(state, "erasure_id", None) or state.id
+    return subject if isinstance(subject, UUID) else None
 
 
 def _versions(records: list[Received[Any]]) -> Versions:
@@ -107,10 +143,3 @@ async def _read_back(session: AsyncSession, table: Table, own: Versions) -> list
     }
     rows = await session.execute(table.read_back, asked)
     return [row.id for row in rows if row.overtaken]
-
-
-async def _publish_again(session: AsyncSession, table: Table, ids: list[UUID] | list[str]) -> None:
-    # A timed-out publish can come after its successor, and compaction keeps what came last (FIELD-NOTES).
-    entity: Any = table.entity
-    for row in await session.scalars(select(entity).where(entity.id.in_(ids))):
-        await outbox.add(session, table.topic, row.id, row.record())

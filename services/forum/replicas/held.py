@@ -8,19 +8,20 @@ from pydantic import ValidationError
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.policy import HELD_AHEAD
 from services.forum.replicas.tables import TABLES
+from services.forum.rules.waiting import due_ms
 from shared import clock
 from shared.bus.records import Received
 from shared.contracts.topics import named
-from shared.hlc import time_of, version_at
+from shared.hlc import EPOCH, MILLISECOND, milliseconds
 
 HOLD = text(
-    "INSERT INTO held_records AS h (topic, origin, key, version, due_at, event_id, type, occurred_at, body)"
-    " VALUES (:topic, :origin, :key, :version, :due_at, :event_id, :type, :occurred_at, :body)"
-    " ON CONFLICT (topic, origin, key) DO UPDATE SET version = excluded.version, due_at = excluded.due_at,"
-    " event_id = excluded.event_id, type = excluded.type, occurred_at = excluded.occurred_at, body = excluded.body"
-    " WHERE excluded.version > h.version"
+    "INSERT INTO held_records AS h (topic, origin, key, erased, version, due_at, event_id, type, occurred_at, body)"
+    " VALUES (:topic, :origin, :key, :erased, :version, :due_at, :event_id, :type, :occurred_at, :body)"
+    " ON CONFLICT (topic, origin, key) DO UPDATE SET erased = excluded.erased, version = excluded.version,"
+    " due_at = excluded.due_at, event_id = excluded.event_id, type = excluded.type,"
+    " occurred_at = excluded.occurred_at, body = excluded.body"
+    " WHERE (excluded.erased, excluded.version) > (h.erased, h.version)"
 )
 # What this release doesn't know stays for one that does.
 DUE = text(
@@ -45,6 +46,7 @@ async def hold(session: AsyncSession, records: list[Received[Any]]) -> None:
             "topic": record.topic,
             "origin": record.origin or "",
             "key": record.key,
+            "erased": record.payload.erased,
             "version": record.payload.version,
             "due_at": _due(record.payload.version),
             "event_id": record.event_id,
@@ -96,4 +98,5 @@ def _received(row: Row[Any]) -> Received[Any]:
 
 
 def _due(version: int) -> datetime:
-    return NEVER if version >= version_at(NEVER) else time_of(version) - HELD_AHEAD
+    at = due_ms(version)
+    return NEVER if at >= milliseconds(NEVER) else EPOCH + at * MILLISECOND

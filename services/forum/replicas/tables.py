@@ -10,6 +10,7 @@ from sqlalchemy import TextClause, text
 
 from services.forum.models import (
     PROJECTION,
+    Erasure,
     Moderation,
     Post,
     Profile,
@@ -19,9 +20,9 @@ from services.forum.models import (
 )
 from services.forum.names import skeleton
 from services.forum.rendering import render
+from services.forum.rules.counting import written
 from shared.contracts.payloads.forum import PostPublished, ProfilePresented
 from shared.contracts.topics import ERASURES, MODERATION, POSTS, PROFILES, REACTIONS, THREADS, Topic
-from shared.hlc import COUNTER_BITS
 
 Columns = dict[str, str]  # column → its type in the record
 
@@ -36,31 +37,32 @@ def _nothing_more(_state: Any) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Table:
-    """A topic's table. `fixed` columns say who and where, and never change; `content` goes with the version.
+    """A topic's table: the whole record goes with its version.
 
-    `computed` gives columns that the record doesn't have.
+    `computed` gives columns that the record doesn't have. `projection`: how the columns are filled.
     """
 
     topic: Topic
     name: str
-    fixed: Columns
-    content: Columns
-    entity: type[Replicated] | None
+    columns: Columns
+    entity: type[Replicated]
     computed: Callable[[Any], dict[str, object]] = _nothing_more
+    projection: int = PROJECTION
 
     @property
     def upsert(self) -> TextClause:
-        """Takes :records (a JSON array), :at. `arrived_at` is that of the first version that came."""
-        columns = {**self.fixed, **STATE, **self.content, "received": "jsonb"}
-        types = ", ".join(f"{c} {'text' if t == 'bytea' else t}" for c, t in columns.items())
-        values = ", ".join(f"decode(r.{c}, 'hex')" if t == "bytea" else f"r.{c}" for c, t in columns.items())
-        changed = ["version", "erased", "received", "projection", *self.content]
-        sets = ", ".join(f"{c} = excluded.{c}" for c in changed)
+        """Takes :records (a JSON array), :at. `arrived_at` is that of the first version that came.
+
+        Which state stands: `rules.merging`.
+        """
+        columns = {**self.columns, **STATE, "received": "jsonb"}
+        sets = ", ".join(f"{c} = excluded.{c}" for c in [*columns, "projection"] if c not in ("id", "home"))
         return text(
             f"INSERT INTO {self.name} AS t ({', '.join(columns)}, projection, arrived_at)"
-            f" SELECT {values}, {PROJECTION}, CAST(:at AS timestamptz)"
-            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({types}) ORDER BY r.id"
-            f" ON CONFLICT (id) DO UPDATE SET {sets} WHERE excluded.version > t.version"
+            f" SELECT {_values(columns)}, {self.projection}, CAST(:at AS timestamptz)"
+            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(columns)}) ORDER BY r.id"
+            f" ON CONFLICT (id) DO UPDATE SET {sets}"
+            " WHERE (excluded.erased, excluded.version) > (t.erased, t.version)"
         )
 
     @property
@@ -72,18 +74,32 @@ class Table:
             f" before AS (SELECT t.id, t.read_back, o.last, o.highest FROM {self.name} t JOIN own o ON t.id = CAST("
             f"o.id AS {self.id_type}) ORDER BY t.id FOR UPDATE OF t)"
             f" UPDATE {self.name} t SET read_back = greatest(b.read_back, b.highest) FROM before b WHERE t.id = b.id"
-            " RETURNING t.id, b.last < greatest(b.read_back, b.highest) AS overtaken"
+            f" RETURNING t.id, {overtaken('t.erased', 't.version')} AS overtaken"
         )
 
     @property
     def id_type(self) -> str:
-        return self.fixed["id"]
+        return self.columns["id"]
 
     def row(self, state: Any, received: object) -> dict[str, object]:
         """A record as `upsert` takes it."""
         content = state.model_dump(mode="json")
-        wanted = {**self.fixed, **STATE, **self.content}
+        wanted = {**self.columns, **STATE}
         return {c: content.get(c) for c in wanted} | self.computed(state) | {"received": received}
+
+
+def overtaken(erased: str, version: str) -> str:
+    """Whether a row is to be published again; `b` has what was read back. As `is_to_be_published_again` says."""
+    newest = "greatest(b.read_back, b.highest)"
+    return f"(b.last < {newest} OR {erased} AND {newest} > {version})"
+
+
+def _types(columns: Columns) -> str:
+    return ", ".join(f"{c} {'text' if t == 'bytea' else t}" for c, t in columns.items())
+
+
+def _values(columns: Columns) -> str:
+    return ", ".join(f"decode(r.{c}, 'hex')" if t == "bytea" else f"r.{c}" for c, t in columns.items())
 
 
 def _profile(state: ProfilePresented) -> dict[str, object]:
@@ -91,9 +107,7 @@ def _profile(state: ProfilePresented) -> dict[str, object]:
 
 
 def _post(state: PostPublished) -> dict[str, object]:
-    # A record from before `written` was told stands where its id says.
-    written = state.written if state.written is not None else state.id.int >> 80 << COUNTER_BITS
-    return {"written": written, "body_html": None if state.body is None else render(state.body)}
+    return {"written": written(state), "body_html": None if state.body is None else render(state.body)}
 
 
 def _moderation(state: Any) -> dict[str, object]:
@@ -109,41 +123,54 @@ TABLES = {
         Table(
             PROFILES,
             "profiles",
-            NONCE,
-            {"role": "text", "name": "text", "skeleton": "text", "mark": "integer"},
+            {**NONCE, "role": "text", "name": "text", "skeleton": "text", "mark": "integer"},
             Profile,
             _profile,
         ),
-        Table(THREADS, "threads", AUTHORED, {"title": "text", "wish": "text"}, Thread),
+        Table(THREADS, "threads", {**AUTHORED, "title": "text", "wish": "text"}, Thread),
         Table(
             POSTS,
             "posts",
-            {**AUTHORED, "thread_id": "uuid", "written": "bigint", "opening": "boolean"},
-            {"body": "text", "body_html": "text", "edited": "boolean"},
+            {
+                **AUTHORED,
+                "thread_id": "uuid",
+                "written": "bigint",
+                "opening": "boolean",
+                "body": "text",
+                "body_html": "text",
+                "edited": "boolean",
+            },
             Post,
             _post,
         ),
-        Table(REACTIONS, "reactions", {**AUTHORED, "post_id": "uuid"}, {"kind": "text"}, Reaction),
+        Table(REACTIONS, "reactions", {**AUTHORED, "post_id": "uuid", "kind": "text"}, Reaction),
         Table(
             MODERATION,
             "moderation",
-            {"id": "text", "target_id": "uuid", "target_kind": "text"},
-            {"hide_ids": "uuid[]", "hide_reasons": "text[]", "lifts": "uuid[]"},
+            {
+                "id": "text",
+                "target_id": "uuid",
+                "target_kind": "text",
+                "hide_ids": "uuid[]",
+                "hide_reasons": "text[]",
+                "lifts": "uuid[]",
+            },
             Moderation,
             _moderation,
         ),
         Table(
             ERASURES,
             "erasures",
-            {"id": "text", "erasure_id": "uuid"},
             {
+                "id": "text",
+                "erasure_id": "uuid",
                 "profiles": "uuid[]",
                 "threads": "uuid[]",
                 "posts": "uuid[]",
                 "reactions": "uuid[]",
                 "acknowledged": "boolean",
             },
-            None,
+            Erasure,
         ),
     )
 }

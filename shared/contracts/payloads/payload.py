@@ -5,6 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+COUNTER_BITS = 16  # of a version: milliseconds since 1970 << 16 | counter
+
 
 class Payload(BaseModel):
     """A frozen message body; `type` is its CloudEvents type: past tense, major version last.

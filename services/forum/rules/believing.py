@@ -1,0 +1,58 @@
+"""Whether a record may be believed, from the record alone and in any order."""
+
+from collections.abc import Collection
+
+from services.forum.rules.identities import is_entity_of, is_profile_of, time_of
+from shared.contracts.payloads.forum import (
+    ErasureRequested,
+    ModerationDecided,
+    PostPublished,
+    ProfilePresented,
+    ReactionGiven,
+    ThreadOpened,
+)
+from shared.contracts.payloads.payload import COUNTER_BITS, State
+
+HIGHEST_VERSION = 2**63 - 1
+
+
+def fault_of(
+    state: State, *, key: str, origin: str | None, region: str, neighbours: Collection[str]
+) -> str | None:
+    """Why `region` refuses a record (a code for the security log), or None.
+
+    `origin` is the prefix of the topic it came on (None: the region's own); it must be a configured neighbour and name
+    the record's home. `key` is the record's. Ids of entity and author must recompute.
+    """
+    if origin is not None and (origin not in neighbours or origin == region):
+        return "origin"
+    if state.home != (origin or region):
+        return "home"
+    if key != str(state.id) or not 0 <= state.version <= HIGHEST_VERSION:
+        return "key"
+    return None if _is_genuine(state) else "id"
+
+
+def _is_genuine(state: State) -> bool:
+    match state:
+        case ProfilePresented():
+            return is_profile_of(state.id, state.home, bytes.fromhex(state.nonce))
+        case PostPublished():
+            stands_where_its_id_says = state.written is None or state.written >> COUNTER_BITS == time_of(
+                state.id
+            )
+            return stands_where_its_id_says and _is_authored(state)
+        case ThreadOpened() | ReactionGiven():
+            return _is_authored(state)
+        case ModerationDecided():
+            return state.id == f"{state.target_id}:{state.home}"
+        case ErasureRequested():
+            return state.id == f"{state.erasure_id}:{state.home}"
+        case _:
+            return False
+
+
+def _is_authored(state: PostPublished | ThreadOpened | ReactionGiven) -> bool:
+    return is_entity_of(state.id, state.home, bytes.fromhex(state.nonce)) and is_profile_of(
+        state.author_id, state.home, bytes.fromhex(state.author_nonce)
+    )

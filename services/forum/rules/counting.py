@@ -1,0 +1,31 @@
+"""A thread's numbers, as a function of the posts that are here; none of them needs the thread's own record."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shared.contracts.payloads.forum import PostPublished
+from shared.contracts.payloads.payload import COUNTER_BITS
+
+
+class Numbers(NamedTuple):
+    """What a list shows of a thread. `last_written` is a version: where its newest post stands."""
+
+    replies: int
+    last_written: int
+    answered: bool
+
+
+def written(post: PostPublished) -> int:
+    """Where a post stands in its thread. A record from before `written` was told stands where its id says."""
+    return post.written if post.written is not None else post.id.int >> 80 << COUNTER_BITS
+
+
+def numbers(posts: Iterable[PostPublished]) -> Numbers:
+    """Of one thread's posts, at least one. Answered: somebody else than who opened it has a reply that stands.
+
+    An opening counts as its writer's also when it is erased.
+    """
+    here = list(posts)
+    replies = [post for post in here if not post.opening and not post.erased]
+    writers = {post.author_id for post in here if post.opening} | {post.author_id for post in replies}
+    return Numbers(len(replies), max(written(post) for post in here), len(writers) > 1)
