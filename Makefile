@@ -10,13 +10,16 @@ IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 export PORT DATA
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-abuse test-unlinkability bench bench-long check clean setup setup-dev
+.PHONY: help run federation test test-faults test-abuse test-unlinkability bench bench-long check clean setup setup-dev
 
 help:
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1	/p' Makefile
 
 run: setup ## Start a region (PORT, DATA)
 	@exec .venv/bin/peercafe serve all --port "$$PORT" --data "$$DATA"
+
+federation: setup ## Start two regions with one forum (PORT and PORT+1, DATA)
+	@exec .venv/bin/peercafe federation run --port "$$PORT" --data "$$DATA"
 
 test: setup-dev ## Run the tests (ENGINES=docker|embedded, TESTS=paths)
 	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests $(IN_TWO))

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from deploy.command import options
+from deploy.command.federating import federation
+from deploy.command.options import DATA, Data, OfRegion
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 dlq = typer.Typer(no_args_is_help=True, help="Records that a consumer could not take.")
@@ -21,18 +23,17 @@ replay = typer.Typer(no_args_is_help=True, help="Play through the public HTTP AP
 for name, commands in {
     "community": community,
     "dlq": dlq,
+    "federation": federation,
     "replay": replay,
     "study": study,
     "topics": topics,
 }.items():
     app.add_typer(commands, name=name)
 
-Data = Annotated[Path, typer.Option("--data", envvar="DATA", help="The embedded region's data folder.")]
 GatewayUrl = Annotated[str | None, typer.Option("--gateway", help="A region's gateway, instead of --data.")]
 Invitation = Annotated[
     str | None, typer.Option("--invitation", help="An operator's invitation code, with --gateway.")
 ]
-DATA = Path(".peercafe")
 
 
 class Role(StrEnum):
@@ -63,19 +64,20 @@ def serve(
 
 
 @app.command()
-def engines(data: Data = DATA) -> None:
+def engines(data: Data = DATA, region: OfRegion = None) -> None:
     """Print where the embedded region's engines are, as JSON with plain DSNs."""
     import json
 
-    typer.echo(json.dumps(options.running_region(data), indent=2))
+    typer.echo(json.dumps(options.running_region(options.of(data, region)), indent=2))
 
 
 @app.command()
-def status(data: Data = DATA) -> None:
+def status(data: Data = DATA, region: OfRegion = None) -> None:
     """How each service of the embedded region is doing; exit status 1 when something waits or fails."""
     from deploy.command import status
 
-    sys.exit(0 if status.show(str(options.running_region(data)["operators"])) else 1)
+    running = options.running_region(options.of(data, region))
+    sys.exit(0 if status.show(str(running["operators"])) else 1)
 
 
 @app.command()

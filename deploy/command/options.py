@@ -6,7 +6,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+DATA = Path(".peercafe")
+Data = Annotated[Path, typer.Option("--data", envvar="DATA", help="The embedded region's data folder.")]
+OfRegion = Annotated[
+    str | None, typer.Option("--region", help="Which of the regions of `make federation` under --data.")
+]
+
+
+def of(data: Path, region: str | None) -> Path:
+    """The data folder of one of several regions; `data` itself where none is named."""
+    from deploy.federation.running import folder_of
+
+    return data if region is None else folder_of(data, region)
 
 
 def fail(sentence: str) -> NoReturn:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.secrets import SERVICES, folder
+from deploy.federation.neighbours import Federation
 from shared.settings import KafkaSettings
 
 # Embedded, people watch: what crosses the switchboard is out within 2 and 20 seconds. Said at start and in
@@ -51,6 +52,8 @@ def service_settings(name: str, engines: Addresses, *, region: str, region_file:
     }
     if name == "identity":
         given |= _identity(engines)
+    if name == "forum":
+        given["neighbours"] = Federation.of(engines.data).regions
     return settings_class(name)(**given)
 
 

@@ -9,9 +9,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.embedded.errors import DiskFull, EngineFailed
-from deploy.embedded.ports import answers, free_port
+from deploy.embedded.errors import DiskFull, EngineFailed, PortBusy
+from deploy.embedded.ports import answers, free_port, is_free
 from deploy.embedded.processes import FULL_DISK, Engine, Register, disk_full_sentence
+from deploy.federation.neighbours import Doorway
 
 # All paths are relative to the working folder: a comma would split log.dirs, a colon the class path.
 # The consumers' offsets bear clock times: all but the newest go within about half an hour of the next one.
@@ -54,10 +55,23 @@ socket.receive.buffer.bytes=-1
 message.max.bytes=1048576
 """
 
+# A listener of its own: there everybody says who they are, and may do what they were let in for
+# (deploy/federation/admitting.py). On the other one whoever is on this machine may do all (decision 5).
+NEIGHBOURS = """\
+listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},NEIGHBOURS://{doorway.address}:{doorway.port}
+advertised.listeners=BROKER://127.0.0.1:{broker},NEIGHBOURS://{doorway.place}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,NEIGHBOURS:SASL_PLAINTEXT
+listener.name.neighbours.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.neighbours.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
+
 LOGGING = """\
 <Configuration status="error" shutdownHook="disable">
   <Appenders>
-    <RollingFile name="file" fileName="../logs/kafka.log" filePattern="../logs/kafka.log.1">
+    <RollingFile name="file" fileName="../logs/{name}.log" filePattern="../logs/{name}.log.1">
       <PatternLayout pattern="[%d] %p %m (%c{1})%n"/>
       <Policies><SizeBasedTriggeringPolicy size="5MB"/></Policies>
       <DefaultRolloverStrategy max="1"/>
@@ -76,6 +90,8 @@ MEMORY = (
     *("-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", "-Xlog:disable", "-Xlog:all=error:stderr"),
 )
 
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "LC_ALL": "C"}
+
 
 def java() -> Path:
     """The wheel's java."""
@@ -86,6 +102,30 @@ def java() -> Path:
             "Java for this machine is not installed: embedded mode needs x86-64 Linux."
         ) from error
     return Path(JAVA)
+
+
+def prepare_java(folder: Path, jars: Sequence[Path], name: str) -> None:
+    """Put into `folder`, from which a Java engine is started, its jars and how it logs: `<name>.log` beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder.parent / "logs").mkdir(exist_ok=True)
+    (folder / "log4j2.xml").write_text(LOGGING.replace("{name}", name))
+    link = folder / "jars"
+    link.unlink(missing_ok=True)
+    link.symlink_to(jars[0].parent.resolve(), target_is_directory=True)
+
+
+def java_command(jars: Sequence[Path], memory: Sequence[str], main: str, *arguments: str) -> list[str | Path]:
+    """What starts `main` in a folder that `prepare_java` made."""
+    classes = ":".join(f"jars/{jar.name}" for jar in jars)
+    return [
+        java(),
+        *memory,
+        "-Dlog4j2.configurationFile=log4j2.xml",
+        "-cp",
+        classes,
+        main,
+        *arguments,
+    ]
 
 
 def cluster_in(home: Path) -> str | None:
@@ -101,9 +141,16 @@ class Kafka:
     """One broker; `home/kafka` holds its data."""
 
     def __init__(
-        self, *, home: Path, register: Register, jars: Sequence[Path], memory: Sequence[str] = MEMORY
+        self,
+        *,
+        home: Path,
+        register: Register,
+        jars: Sequence[Path],
+        memory: Sequence[str] = MEMORY,
+        doorway: Doorway | None = None,
     ) -> None:
         self.folder = home / "kafka"
+        self.doorway = doorway
         self.jars = list(jars)
         self.memory = tuple(memory)
         self.port = 0
@@ -120,8 +167,12 @@ class Kafka:
     def start(self) -> None:
         """Format the storage if there is none, start, and wait until the broker listens.
 
-        Raises EngineFailed or DiskFull.
+        Raises EngineFailed, DiskFull, or PortBusy for the neighbours' port, which they know.
         """
+        if self.doorway and not is_free(self.doorway.port, self.doorway.address):
+            raise PortBusy(
+                f"Port {self.doorway.port}, where neighbours reach Kafka, is taken by another program."
+            )
         try:
             self._prepare()
         except OSError as error:
@@ -129,12 +180,11 @@ class Kafka:
         for attempt in range(3):
             if not self.port or attempt:
                 self.port, self.controller_port = free_port(), free_port()
-            properties = PROPERTIES.format(broker=self.port, controller=self.controller_port)
-            (self.folder / "server.properties").write_text(properties)
+            (self.folder / "server.properties").write_text(self._properties())
             if not (self.folder / "data" / "meta.properties").exists():
                 self._format()
             self.engine.spawn(
-                self._command("kafka.Kafka", "server.properties"), cwd=self.folder, env=self._environment()
+                self._command("kafka.Kafka", "server.properties"), cwd=self.folder, env=ENVIRONMENT
             )
             try:
                 self.engine.wait_until(lambda: answers(self.port), seconds=90)
@@ -148,21 +198,18 @@ class Kafka:
         """End the broker cleanly."""
         self.engine.stop(patience=30)
 
+    def _properties(self) -> str:
+        """Of a key that comes twice the last one counts."""
+        ports = {"broker": self.port, "controller": self.controller_port}
+        neighbours = NEIGHBOURS.format(**ports, doorway=self.doorway) if self.doorway else ""
+        return PROPERTIES.format(**ports) + neighbours
+
     def _prepare(self) -> None:
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
-        (self.folder.parent / "logs").mkdir(exist_ok=True)
-        (self.folder / "log4j2.xml").write_text(LOGGING)
-        link = self.folder / "jars"
-        link.unlink(missing_ok=True)
-        link.symlink_to(self.jars[0].parent.resolve(), target_is_directory=True)
+        prepare_java(self.folder, self.jars, "kafka")
 
     def _command(self, main: str, *arguments: str) -> list[str | Path]:
-        classes = ":".join(f"jars/{jar.name}" for jar in self.jars)
-        logging = "-Dlog4j2.configurationFile=log4j2.xml"
-        return [java(), *self.memory, logging, "-cp", classes, main, *arguments]
-
-    def _environment(self) -> dict[str, str]:
-        return {"MALLOC_ARENA_MAX": "1", "LC_ALL": "C"}
+        return java_command(self.jars, self.memory, main, *arguments)
 
     def _format(self) -> None:
         shutil.rmtree(self.folder / "data", ignore_errors=True)
@@ -171,7 +218,7 @@ class Kafka:
         done = subprocess.run(
             self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties"),
             cwd=self.folder,
-            env={**os.environ, **self._environment()},
+            env={**os.environ, **ENVIRONMENT},
             capture_output=True,
             text=True,
             check=False,

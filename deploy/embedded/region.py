@@ -17,6 +17,7 @@ from deploy.embedded import composition
 from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
 from deploy.embedded.founding import found
 from deploy.embedded.lifespans import Lifespan
+from deploy.embedded.links import Links
 from deploy.embedded.listeners import Listener, bind
 from deploy.embedded.operators import Operators
 from deploy.embedded.power_cut import BootMark, publish_last_day
@@ -27,11 +28,8 @@ from deploy.embedded.supervisor import Supervisor
 from deploy.gateway.fallback import Fallback
 from deploy.gateway.router import Gateway
 from deploy.gateway.settings import GatewaySettings
-from deploy.kafka.topics import apply
-from shared.contracts.topics import CATALOGUE
 from shared.database.migrations import HalfFinishedMigration, migrate
 from shared.region import RegionFacts, load_region
-from shared.settings import KafkaSettings
 from shared.telemetry import logging
 
 DISK_FULL = "53100"  # SQLSTATE
@@ -84,13 +82,16 @@ class Region:
             stack.push_async_callback(asyncio.to_thread, _stop, supervisor, mark, self.progress)
             with suppress(Interrupted):
                 try:
-                    await self._start_engines(supervisor)
+                    links = Links(supervisor)
+                    await self._start_engines(supervisor, links)
                     if mark.machine_stopped():
                         again = await publish_last_day(supervisor.addresses())
                         self.progress.say(
                             f"The machine had stopped without warning: {again} records go out again."
                         )
                     mark.set()
+                    linking = asyncio.create_task(links.watch())
+                    stack.callback(linking.cancel)
                     await self._serve(supervisor, facts, (public, inner, operators), stop)
                 except Exception as error:
                     # An engine without room ends in many ways, and not each tells why.
@@ -98,14 +99,12 @@ class Region:
                         raise DiskFull(disk_full_sentence(self.data / "x")) from error
                     raise
 
-    async def _start_engines(self, supervisor: Supervisor) -> None:
+    async def _start_engines(self, supervisor: Supervisor, links: Links) -> None:
         with self.progress:
             loading = asyncio.create_task(asyncio.to_thread(composition.load))
             await asyncio.to_thread(supervisor.start, self.progress.engine, self.progress.jars)
             await loading
-            _, kafka = supervisor.running()
-            topics = apply(KafkaSettings(bootstrap_servers=kafka.bootstrap), CATALOGUE)
-            await _all_or_first_error(topics, self._migrate_all(supervisor))
+            await _all_or_first_error(links.prepare(), self._migrate_all(supervisor))
 
     async def _migrate_all(self, supervisor: Supervisor) -> None:
         for name in SERVICES:  # one after the other: Alembic's `op` is one for the whole process

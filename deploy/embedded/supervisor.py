@@ -18,10 +18,12 @@ from deploy.embedded import jars
 from deploy.embedded.addresses import REGION_FILE, Addresses
 from deploy.embedded.errors import DiskFull, Interrupted, StartFailure
 from deploy.embedded.kafka import Kafka
+from deploy.embedded.mirror_maker import MirrorMaker
 from deploy.embedded.postgres import Dsn, Postgres
 from deploy.embedded.processes import Register, disk_full_sentence
 from deploy.embedded.redis import Redis
 from deploy.embedded.secrets import SERVICES, Secrets, of_region
+from deploy.federation.neighbours import Federation
 from shared.region import load_region
 
 Tell = Callable[[str], None]
@@ -45,6 +47,7 @@ class Supervisor:
         self.postgres: dict[str, Postgres] = {}
         self.redis: Redis | None = None
         self.kafka: Kafka | None = None
+        self.mirror: MirrorMaker | None = None
         self._lock: IO[str] | None = None
         self._changing = threading.Lock()  # an engine is being started again, or all are being stopped
 
@@ -108,7 +111,8 @@ class Supervisor:
             users=self.secrets.redis,
             password=self.secrets.redis_administrator,
         )
-        kafka = self.kafka = Kafka(home=self.data, register=self.register, jars=[])
+        doorway = Federation.of(self.data).doorway
+        kafka = self.kafka = Kafka(home=self.data, register=self.register, jars=[], doorway=doorway)
 
         def fetched_one(done: int, of: int) -> None:
             if self.register.stopping.is_set():
@@ -143,6 +147,31 @@ class Supervisor:
         assert self.redis is not None
         assert self.kafka is not None
         return self.redis, self.kafka
+
+    def link(self) -> None:
+        """Have MirrorMaker pull from exactly the neighbours whose links are to run, now; harmless when repeated.
+
+        Their topics have to be there.
+        """
+        linked = Federation.of(self.data).linked
+        with self._changing:
+            mirror = self.mirror
+            if mirror is not None and mirror.neighbours == linked and mirror.running == bool(linked):
+                return
+            if mirror is None:
+                _, kafka = self.running()
+                mirror = self.mirror = MirrorMaker(
+                    home=self.data,
+                    register=self.register,
+                    jars=kafka.jars,
+                    region=load_region(self.data / REGION_FILE).id,
+                    bootstrap=kafka.bootstrap,
+                    neighbours=(),
+                )
+            mirror.stop()
+            mirror.neighbours = linked
+            if linked:
+                mirror.start()
 
     def dsn(self, service: str) -> Dsn:
         """The service's own database."""
@@ -180,9 +209,12 @@ class Supervisor:
         self.register.stopping.set()
 
     def stop(self, tell: Tell = lambda _line: None) -> None:
-        """End Kafka, then Redis, then PostgreSQL; harmless when some never started."""
+        """End MirrorMaker, Kafka, then Redis, then PostgreSQL; harmless when some never started."""
         self.interrupt()
         with self._changing:
+            if self.mirror is not None and self.mirror.running:
+                self.mirror.stop()
+                tell("MirrorMaker")
             for name, one in (("Kafka", self.kafka), ("Redis", self.redis)):
                 if one is not None:
                     one.stop()

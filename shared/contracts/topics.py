@@ -3,7 +3,7 @@
 The scope is in the name: `shared.*` is mirrored between regions, `local.*` never is (DESIGN §3).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from enum import Enum
 from typing import get_args
@@ -14,6 +14,7 @@ from shared.contracts.payloads.payload import Payload
 DAY_MS = 24 * 60 * 60 * 1000
 FACT_RETENTION_DAYS = 7
 SOURCES: tuple[identity.Source, ...] = get_args(identity.Source)
+LARGEST_MIRRORED = 1088 * 1024  # bytes: what a neighbour may keep (1 MiB), and how it is wrapped
 DEAD_LETTER_DAYS = 30  # an unknown type waits there until the upgrade; inbox rows outlive it
 
 
@@ -62,6 +63,21 @@ class Topic:
     text: bool = False
     switchboard: bool = False
     retention_days: int = FACT_RETENTION_DAYS  # of facts; states stay
+    origin: str | None = None  # the neighbour whose topic this one is a copy of
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether neighbours get a copy of it: the scope is in the name."""
+        return self.origin is None and self.name.startswith("shared.")
+
+    def mirrored_from(self, neighbour: str) -> "Topic":
+        """The copy of that neighbour's topic in our cluster.
+
+        Raises ValueError for what isn't mirrored, copies included.
+        """
+        if not self.mirrored:
+            raise ValueError(f"{self.name} is not mirrored")
+        return replace(self, name=f"{neighbour}.{self.name}", origin=neighbour)
 
     def payload_of(self, type_: str) -> type[Payload] | None:
         """The payload model of a CloudEvents type on this topic, or None if it isn't known here (yet)."""
@@ -79,6 +95,15 @@ class Topic:
             config |= {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * DAY_MS)}
         if self.switchboard:
             config |= {"segment.ms": str(30 * 60 * 1000), "file.delete.delay.ms": "1000"}
+        if self.origin is not None:
+            # Whatever stands in a neighbour's topic goes into ours and is judged there: a record that Kafka refused
+            # would hold up its link. Not compressed, whoever wrote it: our clients don't know every way of it, and
+            # what was erased is looked for in the files.
+            config |= {
+                "compression.type": "uncompressed",
+                "max.message.bytes": str(LARGEST_MIRRORED),
+                "message.timestamp.after.max.ms": str(2**63 - 1),
+            }
         return config
 
 

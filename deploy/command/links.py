@@ -1,0 +1,143 @@
+"""`federation link`, `reset-link`, `join`, `leave`: who a region's neighbours are, and whether it pulls from them."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from deploy.command.options import fail, kafka_answers, running_region
+from deploy.embedded.addresses import REGION_FILE
+from deploy.embedded.ports import free_port
+from deploy.embedded.processes import Known, Register
+from deploy.embedded.secrets import write as write_secretly
+from deploy.federation.neighbours import Doorway, Federation, Neighbour
+from shared.region import load_region
+
+SETTLED_SECONDS = 30.0
+
+
+def link(data: Path, region: str, *, start: bool) -> None:
+    """Stop or start pulling from a neighbour; stays so until the other is said, over restarts too."""
+    known = _knowing(data, region)
+    if known.neighbour(region).linked == start:
+        print(f"The link to {region} is {'started' if start else 'stopped'} already.")  # noqa: T201
+        return
+    _change(data, known.linking(region, linked=start))
+    print(f"The link to {region} is {'started' if start else 'stopped'}.")  # noqa: T201
+
+
+def reset_link(data: Path, region: str) -> None:
+    """Forget how far that neighbour was mirrored: all it has comes again, which changes nothing that is here."""
+    from deploy.federation.lag import offsets_topic
+    from shared.bus.broker import make_admin
+    from shared.settings import KafkaSettings
+
+    known = _knowing(data, region)
+    bootstrap = str(running_region(data)["kafka"])
+
+    async def forget() -> None:
+        admin = make_admin(KafkaSettings(bootstrap_servers=bootstrap), "federation")
+        try:
+            await admin.start()
+            if offsets_topic(region) in await admin.list_topics():
+                await admin.delete_topics([offsets_topic(region)])
+        finally:
+            await admin.close()
+
+    linked = known.neighbour(region).linked
+    if linked:
+        _change(data, known.linking(region, linked=False))
+    with kafka_answers(bootstrap):
+        asyncio.run(forget())
+    if linked:
+        _change(data, known)
+    print(f"All that {region} has is mirrored again.")  # noqa: T201
+
+
+def join(data: Path, region: str, bootstrap: str, key: Path | None, listen: str | None) -> None:
+    """Make a region our neighbour; called again it changes what was said before."""
+    own = _own_region(data)
+    if region == own:
+        fail(f"{region} is this region itself.")
+    known = Federation.of(data)
+    doorway = known.doorway
+    if listen is not None:
+        address, _, port = listen.rpartition(":")
+        doorway = Doorway(address, int(port))
+    doorway = doorway or Doorway("127.0.0.1", free_port())
+    known = Federation(known.neighbours, doorway, known.admitted, known.left).admitting(region)
+    theirs = _theirs(key, region, own) if key else _password_of(known, region)
+    known = known.joined(Neighbour(region, bootstrap, theirs or "", linked=theirs is not None))
+    known.write(data)
+    given = data / f"key-for-{region}.json"
+    write_secretly(given, {"region": own, "for": region, "password": known.admitted[region]})
+    print(f"{region} is a neighbour from the next start on; it finds our Kafka at {doorway.place}.")  # noqa: T201
+    print(f"Bring {given} to its operators by a safe way: it lets {region} read what is shared, and no more.")  # noqa: T201
+    if theirs is None:
+        print(f"Until you have said `join {region} … --key` with the file from {region}, nothing is pulled.")  # noqa: T201
+
+
+def leave(data: Path, region: str) -> None:
+    """Pull nothing more from a neighbour, and let it read nothing more. What is here of it stays as it is."""
+    known = _knowing(data, region)
+    _change(data, known.without(region))
+    (data / f"key-for-{region}.json").unlink(missing_ok=True)
+    print(  # noqa: T201
+        f"{region} is no neighbour any more. What was mirrored of it stays readable; `federation rebuild` after the next"
+        " start takes it away."
+    )
+
+
+def _password_of(known: Federation, region: str) -> str | None:
+    try:
+        return known.neighbour(region).password or None
+    except KeyError:
+        return None
+
+
+def _theirs(key: Path, region: str, own: str) -> str:
+    try:
+        content: dict[str, str] = json.loads(key.read_text())
+        made, password = (content["region"], content["for"]), content["password"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fail(f"{key} can't be read as a neighbour's key: {type(error).__name__}.")
+    if made != (region, own):
+        fail(f"{key} isn't the key that {region} made for {own}.")
+    return password
+
+
+def _own_region(data: Path) -> str:
+    try:
+        return load_region(data / REGION_FILE).id
+    except FileNotFoundError:
+        fail(f"There is no region in {data} yet; start it once with `make run`.")
+
+
+def _knowing(data: Path, region: str) -> Federation:
+    known = Federation.of(data)
+    if region not in known.regions:
+        there = ", ".join(known.regions) or "none"
+        fail(f"{region} is no neighbour of the region in {data}; its neighbours: {there}.")
+    return known
+
+
+def _change(data: Path, known: Federation) -> None:
+    """Write it down, and wait until a running region has done it."""
+    before = _mirror(data)
+    known.write(data)
+    if not (data / "engines.json").exists():
+        return
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < deadline:
+        now = _mirror(data)
+        if (now is None) if not known.linked else (now is not None and now != before):
+            return
+        time.sleep(0.1)
+    print("The region hasn't done it yet; its log says why.", file=sys.stderr)  # noqa: T201
+
+
+def _mirror(data: Path) -> Known | None:
+    """MirrorMaker's process, where it runs."""
+    running = (one for one in Register(data / "processes.json").read() if one.name == "mirror-maker")
+    return next((one for one in running if one.process()), None)

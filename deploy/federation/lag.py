@@ -1,0 +1,109 @@
+"""How far a neighbour's topics are mirrored: its own ends against what MirrorMaker notes in our cluster."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.structs import TopicPartition
+
+from deploy.federation.neighbours import Neighbour
+from shared import clock
+from shared.bus.broker import TopicConsumer, make_consumer
+from shared.bus.reader import reading
+from shared.contracts.topics import CATALOGUE, TimeCut, Topic
+from shared.settings import KafkaSettings
+
+ANSWER_SECONDS = 10.0
+Places = dict[TopicPartition, int]
+
+
+@dataclass(frozen=True)
+class Lag:
+    """One of a neighbour's topics. `seconds`: how long the oldest record that waits has been there.
+
+    None where the neighbour can't be asked; `seconds` also where the topic's records bear only the day.
+    """
+
+    topic: str
+    records: int | None
+    seconds: float | None
+
+
+def settings_of(neighbour: Neighbour, region: str) -> KafkaSettings:
+    """How `region` reaches that neighbour's Kafka."""
+    return KafkaSettings.model_validate(
+        {
+            "bootstrap_servers": neighbour.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_username": region,
+            "sasl_password": neighbour.password,
+        }
+    )
+
+
+def offsets_topic(neighbour: str) -> str:
+    """Where MirrorMaker notes, in our cluster, how far it has come in that neighbour's topics."""
+    return f"mm2-offsets.{neighbour}.internal"
+
+
+async def mirrored_so_far(own: KafkaSettings, neighbour: str) -> Places:
+    """Of each of the neighbour's partitions the offset that is mirrored next. Raises KafkaError."""
+    found: Places = {}
+    async with reading(own) as reader:
+        try:
+            async for record in reader.records(offsets_topic(neighbour)):
+                _connector, place = json.loads(record.key)
+                partition = TopicPartition(place["topic"], place["partition"])
+                if record.value is None:
+                    found.pop(partition, None)
+                else:
+                    found[partition] = json.loads(record.value)["offset"] + 1
+        except UnknownTopicOrPartitionError:
+            pass  # nothing was ever mirrored
+    return found
+
+
+async def lags(own: KafkaSettings, neighbour: Neighbour, region: str) -> list[Lag] | None:
+    """Of each mirrored topic how much of it waits over there; None where the neighbour can't be reached in time.
+
+    Raises KafkaError when our own Kafka doesn't answer.
+    """
+    done = await mirrored_so_far(own, neighbour.region)
+    topics = [topic for topic in CATALOGUE if topic.mirrored]
+    there = make_consumer(settings_of(neighbour, region), "federation-status")
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await there.start()
+            return [await _lag(there, topic, done) for topic in topics]
+    except (KafkaError, OSError, TimeoutError):
+        return None
+    finally:
+        await there.stop()
+
+
+async def _lag(there: TopicConsumer, topic: Topic, done: Places) -> Lag:
+    places = await there.partitions(topic.name)
+    if not places:
+        return Lag(topic.name, None, None)
+    there.assign(places)
+    begins = await there.beginning_offsets(places)
+    ends = await there.end_offsets(places)
+    waiting = {place: max(done.get(place, 0), begins[place]) for place in places}
+    waiting = {place: offset for place, offset in waiting.items() if offset < ends[place]}
+    records = sum(ends[place] - offset for place, offset in waiting.items())
+    if topic.time_cut is not TimeCut.NONE:
+        return Lag(topic.name, records, None)
+    oldest = [await _told_at(there, place, offset) for place, offset in waiting.items()]
+    now = clock.now().timestamp() * 1000
+    seconds = max((max(0.0, now - at) / 1000 for at in oldest if at is not None), default=0.0)
+    return Lag(topic.name, records, seconds)
+
+
+async def _told_at(there: TopicConsumer, place: TopicPartition, offset: int) -> int | None:
+    """Kafka's timestamp (ms) of the first record from `offset` on."""
+    there.assign([place])
+    there.seek(place, offset)
+    batches = await there.getmany(timeout_ms=2000, max_records=1)
+    return next((record.timestamp for record in batches.get(place, ())), None)

@@ -1,0 +1,82 @@
+"""What is mirrored, and how MirrorMaker is set up for it. Two regions at work: tests/federation."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.mirror_maker import properties
+from deploy.federation.neighbours import Doorway, Federation, Neighbour, mirrored_topics
+from deploy.federation.running import acquaint
+from shared.contracts.topics import CATALOGUE, POSTS
+
+NORTH = Neighbour("north", "10.0.0.7:9093", "of-north")
+EAST = Neighbour("east", "10.0.0.8:9093", "of-east")
+
+
+def set_up(*neighbours: Neighbour) -> dict[str, str]:
+    lines = properties("south", "127.0.0.1:9092", neighbours).splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_shared_topics_are_mirrored_and_nothing_else() -> None:
+    assert {topic.name for topic in CATALOGUE if topic.mirrored} == {
+        topic.name for topic in CATALOGUE if topic.name.startswith("shared.")
+    }
+    assert all(topic.name.startswith(("shared.", "local.", "dlq.")) for topic in CATALOGUE)
+
+
+def test_a_copy_is_as_the_catalogue_says_but_takes_whatever_the_neighbour_has() -> None:
+    copy = POSTS.mirrored_from("north")
+    assert (copy.name, copy.partitions, copy.mirrored) == (f"north.{POSTS.name}", POSTS.partitions, False)
+    assert POSTS.config.items() <= copy.config.items()
+    assert copy.config["compression.type"] == "uncompressed"
+    with pytest.raises(ValueError, match="not mirrored"):
+        copy.mirrored_from("south")
+
+
+def test_each_neighbour_has_a_copy_of_every_shared_topic() -> None:
+    shared = [topic.name for topic in CATALOGUE if topic.mirrored]
+    assert [topic.name for topic in mirrored_topics(["north", "east"])] == [
+        *(f"north.{name}" for name in shared),
+        *(f"east.{name}" for name in shared),
+    ]
+
+
+def test_mirror_maker_pulls_the_listed_topics_and_writes_nothing_at_a_neighbour() -> None:
+    told = set_up(NORTH, EAST)
+    shared = [topic.name.replace(".", r"\\.") for topic in CATALOGUE if topic.mirrored]
+    for neighbour in ("north", "east"):
+        assert told[f"{neighbour}->south.enabled"] == "true"
+        assert told[f"south->{neighbour}.enabled"] == "false"
+        assert told[f"{neighbour}->south.topics"].split(",") == shared
+        for name in ("sync.topic.configs", "sync.topic.acls", "emit.heartbeats", "emit.checkpoints"):
+            assert told[f"{neighbour}->south.{name}.enabled"] == "false"
+        assert told[f"{neighbour}->south.offset-syncs.topic.location"] == "target"
+        assert told[f"{neighbour}.consumer.receive.buffer.bytes"] == "-1"
+
+
+def test_mirror_maker_signs_in_at_each_neighbour_with_what_that_one_gave_us() -> None:
+    told = set_up(NORTH, EAST)
+    assert 'username="south" password="of-north"' in told["north.sasl.jaas.config"]
+    assert 'username="south" password="of-east"' in told["east.sasl.jaas.config"]
+    assert "south.sasl.jaas.config" not in told
+
+
+def test_regions_on_one_machine_know_each_other_and_stay_as_they_were(tmp_path: Path) -> None:
+    datas = {region: tmp_path / region for region in ("north", "south")}
+    acquaint(datas)
+    north, south = (Federation.of(data) for data in datas.values())
+    assert north.doorway is not None
+    assert south.neighbour("north") == Neighbour("north", north.doorway.place, north.admitted["south"])
+    south.linking("north", linked=False).write(datas["south"])
+    acquaint(datas)
+    assert Federation.of(datas["north"]) == north
+    assert Federation.of(datas["south"]) == south.linking("north", linked=False)
+    assert (datas["north"] / "federation.json").stat().st_mode & 0o077 == 0
+
+
+def test_who_left_is_forgotten_and_may_come_back() -> None:
+    known = Federation((NORTH, EAST), Doorway("127.0.0.1", 1)).admitting("north").without("north")
+    assert (known.regions, known.admitted, known.left) == (("east",), {}, ("north",))
+    again = known.joined(NORTH)
+    assert (again.regions, again.left) == (("east", "north"), ())
