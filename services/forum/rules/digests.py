@@ -20,7 +20,7 @@ REPAIRS = 3  # without effect, before we stop and call for an operator
 
 def sum_of(states: Iterable[tuple[UUID | str, int]]) -> int:
     """The digest of (id, version) pairs, in any order: 64 bits."""
-    return sum(hash_of(id_, version) for id_, version in states) % 2**SUM_BITS
+    return sum(hash_of(id_, version) for id_, version in states) % (1 << SUM_BITS)
 
 
 def hash_of(id_: UUID | str, version: int) -> int:
