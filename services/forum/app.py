@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum import consumers, due, http, read_back
+from services.forum.digests.rounds import Pace, Rounds
 from services.forum.http.service import Service
 from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
@@ -43,6 +45,10 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     )
     bus = Bus(make_broker(settings.kafka, "forum"), sessions, "forum", settings, relay.wake)
     consumers.subscribe(bus, settings, home, replicas, writers, verifier)
+    pace = Pace(
+        timedelta(seconds=settings.digests_seconds), timedelta(seconds=settings.digests_anyway_seconds)
+    )
+    digests = Rounds(sessions, statements, home, settings.neighbours, pace, relay.wake)
     due_work = due.DueWork(sessions, home, replicas, relay.wake)
 
     @asynccontextmanager
@@ -59,6 +65,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     (settings.erase_every_seconds, due_work.erase, "erasures"),
                     (settings.release_held_every_seconds, due_work.release_held, "held records"),
                     (settings.tidy_every_seconds, due_work.tidy, "tidying"),
+                    (settings.digests_seconds, digests.round, "digests"),
                 ):
                     in_background(ends, run_every(seconds, work, name=name))
             await bus.start()

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.forum.digests.hearing import Hearing
 from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
@@ -16,6 +17,7 @@ from shared.bus.records import Received
 from shared.bus.state import subscribe_state
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.contracts.topics import (
+    DIGESTS,
     ERASURES,
     IDENTITY_AUDIENCES,
     MODERATION,
@@ -31,7 +33,7 @@ SHARED = (PROFILES, THREADS, POSTS, REACTIONS, MODERATION, ERASURES)
 def subscribe(
     bus: Bus, settings: Settings, home: Home, replicas: Replicas, writers: Writers, verifier: TokenVerifier
 ) -> None:
-    """Register both consumers."""
+    """Register the consumers."""
 
     async def apply_aliases(session: AsyncSession, received: list[Received[Any]]) -> None:
         changes: list[AudienceAlias] = [record.payload for record in received]
@@ -48,4 +50,9 @@ def subscribe(
         mirrored_from=settings.neighbours,
         reduced=False,  # an older version that came last must be seen
     )
+    if settings.neighbours:
+        hearing = Hearing(home, settings.neighbours)
+        subscribe_state(
+            bus, DIGESTS, group="forum.digests", apply=hearing.apply, mirrored_from=settings.neighbours
+        )
     subscribe_state(bus, IDENTITY_AUDIENCES["forum"], group="forum.aliases", apply=apply_aliases)

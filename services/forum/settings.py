@@ -19,3 +19,6 @@ class Settings(ServiceSettings):
     erase_every_seconds: float = 1
     release_held_every_seconds: float = 10  # looks for records that were ahead of time and are due
     tidy_every_seconds: float = 3600
+    # Digests of what changed, and of everything.
+    digests_seconds: float = 60
+    digests_anyway_seconds: float = 600

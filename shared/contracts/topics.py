@@ -124,6 +124,9 @@ POSTS = Topic("shared.forum.posts.v1", Kind.STATE, (forum.PostPublished,), "foru
 REACTIONS = Topic("shared.forum.reactions.v1", Kind.STATE, (forum.ReactionGiven,), "forum")
 MODERATION = Topic("shared.forum.moderation.v1", Kind.STATE, (forum.ModerationDecided,), "forum", text=True)
 ERASURES = Topic("shared.forum.erasures.v1", Kind.STATE, (forum.ErasureRequested,), "forum")
+DIGESTS = Topic(
+    "shared.forum.digests.v1", Kind.STATE, (forum.DigestSummed,), "forum", when_sent=WhenSent.DELETE
+)
 SUMMARY = Topic(
     "shared.engagement.summary.v1",
     Kind.STATE,
@@ -228,6 +231,7 @@ CATALOGUE: tuple[Topic, ...] = (
     REACTIONS,
     MODERATION,
     ERASURES,
+    DIGESTS,
     SUMMARY,
     *IDENTITY_AUDIENCES.values(),
     COMMUNITIES,

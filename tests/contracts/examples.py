@@ -7,6 +7,7 @@ from shared.contracts.payloads.activity import CafeAttended, EngagementRecorded,
 from shared.contracts.payloads.analytics import ResearchRow, StudyRecorded, SummaryPublished
 from shared.contracts.payloads.events import CommunityRecorded, GatheringRecorded
 from shared.contracts.payloads.forum import (
+    DigestSummed,
     ErasureRequested,
     Hide,
     ModerationDecided,
@@ -99,6 +100,17 @@ EXAMPLES: tuple[Payload, ...] = (
         posts=(uuid(3),),
         reactions=(uuid(4),),
         acknowledged=True,
+    ),
+    DigestSummed(
+        id="south:north:posts:2968",
+        home="south",
+        version=VERSION,
+        erased=True,
+        about=HOME,
+        kind="posts",
+        bucket=2968,
+        until=VERSION,
+        sum="00112233445566ff",
     ),
     AudienceAlias(
         id=uuid(8),

@@ -102,3 +102,19 @@ class ErasureRequested(State):
     posts: tuple[UUID, ...] = ()
     reactions: tuple[UUID, ...] = ()
     acknowledged: bool = False
+
+
+class DigestSummed(State):
+    """What one region has of one bucket of one home's entities of a kind, as a sum.
+
+    `id` is "<region>:<about>:<kind>:<bucket>", `home` the region that summed up, `about` the home of what it summed up:
+    entities with versions below `until`.
+    """
+
+    type: ClassVar[str] = "peercafe.forum.digest.summed.v1"
+    id: str
+    about: str
+    kind: str
+    bucket: int
+    until: int
+    sum: str = Field(pattern=r"^[0-9a-f]{16}$")
