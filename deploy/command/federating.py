@@ -1,5 +1,6 @@
 """The words of `peercafe federation`."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,19 @@ def run(
     from deploy.command import two_regions
 
     two_regions.run(data, port)
+
+
+@federation.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    data: Data = DATA,
+    region: OfRegion = None,
+) -> None:
+    """How the links are, of one region or of all of `make federation`; exit status 1 unless all are up."""
+    from deploy.command import federation_status
+
+    datas = federation_status.regions_in(data) if region is None else [of(data, region)]
+    sys.exit(0 if federation_status.show(datas, as_json=as_json) else 1)
 
 
 @federation.command()
@@ -76,3 +90,27 @@ def leave(neighbour: Neighbour, data: Data = DATA, region: OfRegion = None) -> N
     from deploy.command import links
 
     links.leave(of(data, region), neighbour)
+
+
+@federation.command()
+def mute(neighbour: Neighbour, data: Data = DATA, region: OfRegion = None) -> None:
+    """Let no hide and no lift of another region count here."""
+    from deploy.command import muting
+
+    muting.set_muted(of(data, region), neighbour, muted=True)
+
+
+@federation.command()
+def unmute(neighbour: Neighbour, data: Data = DATA, region: OfRegion = None) -> None:
+    """Let another region's decisions count again."""
+    from deploy.command import muting
+
+    muting.set_muted(of(data, region), neighbour, muted=False)
+
+
+@federation.command()
+def rebuild(data: Data = DATA, region: OfRegion = None) -> None:
+    """Fill a stopped region's forum anew from its own and the mirrored topics."""
+    from deploy.command import rebuild as rebuilding
+
+    rebuilding.run(of(data, region))

@@ -52,10 +52,15 @@ SOURCE = {
     "consumer.receive.buffer.bytes": "-1",  # 64 KiB cap a link of 200 ms at 320 KB/s
     "consumer.fetch.max.bytes": str(16 * 1024 * 1024),
 }
+DISCOVERY = {
+    "plugin.discovery": "service_load"
+}  # without looking through all jars: quicker, in half the memory
 # At our own Kafka, where MirrorMaker keeps its notes too.
 TARGET = {
-    "plugin.discovery": "service_load",  # without looking through all jars: quicker, in half the memory
+    **DISCOVERY,
     "scheduled.rebalance.max.delay.ms": "0",
+    "session.timeout.ms": "6000",  # how long the next one waits for one that was killed
+    "heartbeat.interval.ms": "2000",
     "offset.flush.interval.ms": "1000",  # how exactly `federation status` knows what is mirrored
     "config.storage.replication.factor": "1",
     "offset.storage.replication.factor": "1",
@@ -73,7 +78,7 @@ def properties(region: str, bootstrap: str, neighbours: Sequence[Neighbour]) -> 
 
     It takes each only behind the right name: a link's (`north->south.`), or a cluster's (`north.`).
     """
-    given = {"clusters": ",".join([*(one.region for one in neighbours), region])}
+    given = {"clusters": ",".join([*(one.region for one in neighbours), region]), **DISCOVERY}
     given |= {f"{region}.{key}": value for key, value in {"bootstrap.servers": bootstrap, **TARGET}.items()}
     topics = ",".join(topic.name.replace(".", r"\\.") for topic in CATALOGUE if topic.mirrored)
     for one in neighbours:

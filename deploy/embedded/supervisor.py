@@ -31,6 +31,7 @@ _log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
 UNFINISHED_RESTORE = "restore-unfinished"  # old and new databases may be mixed
+UNFINISHED_REBUILD = "rebuild-unfinished"  # the forum's rows may be of before
 NO_ROOM = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
 
 
@@ -99,6 +100,10 @@ class Supervisor:
         """
         if (self.data / UNFINISHED_RESTORE).exists():
             raise StartFailure(f"A restore of {self.data} wasn't finished; run `peercafe restore` once more.")
+        if (self.data / UNFINISHED_REBUILD).exists():
+            raise StartFailure(
+                f"A rebuild of the forum in {self.data} wasn't finished; run `peercafe federation rebuild` once more."
+            )
         self.postgres = {
             name: Postgres(
                 name, home=self.data, register=self.register, password=self.secrets.superuser[name]

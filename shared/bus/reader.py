@@ -39,6 +39,16 @@ class Reader:
             for place in places:
                 reached[place] = await self._consumer.position(place)
 
+    async def size(self, topic: str) -> int:
+        """How many places a topic's records have; those that compaction emptied count as well.
+
+        Raises UnknownTopicOrPartitionError for a topic that isn't there.
+        """
+        places = await self._assign(topic)
+        ends = await self._consumer.end_offsets(places)
+        starts = await self._consumer.beginning_offsets(places)
+        return sum(ends[place] - starts[place] for place in places)
+
     async def one(self, topic: str, partition: int, offset: int) -> Raw | None:
         """The record at that place, or None when it isn't there any more.
 

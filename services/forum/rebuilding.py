@@ -1,0 +1,81 @@
+"""Fills the forum's tables from the topics anew, own and mirrored (DESIGN §4): everything a page shows comes from there.
+
+Nobody may be served and nothing else consumed meanwhile. What a row is to this region alone stays: when it came, that
+it was announced. So does an erased row, which has nothing to fill, and what still waits in the outbox.
+"""
+
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
+from collections.abc import Callable
+
+from aiokafka.errors import UnknownTopicOrPartitionError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from services.forum.replicas.tables import TABLES
+from shared.bus.batches import Consumer
+from shared.bus.broker import BATCH
+from shared.bus.reader import reading
+from shared.bus.reading import Raw
+from shared.settings import KafkaSettings
+
+Tell = Callable[[str, int, int], None]
+"""A topic, how many of its records are done, and how many there are (those that compaction took away included)."""
+
+UNTOLD = -1  # below every version
+
+FORGET = [
+    text(
+        f"UPDATE {table.name} t SET version = {UNTOLD}, read_back = NULL WHERE NOT erased"
+        " AND NOT EXISTS (SELECT FROM outbox o WHERE o.topic = :topic AND o.key = t.id::text)"
+    ).bindparams(topic=table.topic.name)
+    for table in TABLES.values()
+]
+DROP = [text(f"DELETE FROM {table.name} WHERE version = {UNTOLD}") for table in TABLES.values()]
+RECOUNT = (
+    text("DELETE FROM thread_activity"),
+    text(
+        "INSERT INTO thread_activity (thread_id, replies, last_written, first_writer, answered)"
+        " SELECT p.thread_id, count(*) FILTER (WHERE p.counted), max(p.written),"
+        " coalesce(t.author_id, (array_agg(p.author_id ORDER BY p.written, p.id))[1]),"
+        " count(DISTINCT p.author_id) FILTER (WHERE NOT p.erased AND p.author_id <> coalesce(t.author_id, p.author_id))"
+        " > 0 FROM posts p LEFT JOIN threads t ON t.id = p.thread_id GROUP BY p.thread_id, t.author_id"
+    ),
+)
+
+
+async def rebuild(
+    consumer: Consumer, sessions: async_sessionmaker[AsyncSession], kafka: KafkaSettings, tell: Tell
+) -> int:
+    """Fill all tables of the shared forum anew; returns how many rows no topic knows of, which are gone.
+
+    `consumer` is the one of the shared topics. Interrupted it is begun anew. Raises KafkaError.
+    """
+    async with sessions() as session, session.begin():
+        for statement in FORGET:
+            await session.execute(statement)
+    for name in consumer.sources:
+        await _take(consumer, name, kafka, tell)
+    dropped = 0
+    async with sessions() as session, session.begin():
+        for statement in DROP:
+            dropped += (await session.execute(statement)).rowcount  # type: ignore[attr-defined]
+        for statement in RECOUNT:
+            await session.execute(statement)
+    return dropped
+
+
+async def _take(consumer: Consumer, name: str, kafka: KafkaSettings, tell: Tell) -> None:
+    async with reading(kafka) as reader:
+        try:
+            total, done, batch = await reader.size(name), 0, list[Raw]()
+            async for record in reader.records(name):
+                batch.append(record)
+                if len(batch) == BATCH:
+                    await consumer.store(batch)
+                    done, batch = done + len(batch), []
+                    tell(name, done, total)
+            await consumer.store(batch)
+            tell(name, total, total)
+        except UnknownTopicOrPartitionError:
+            return  # a neighbour's that isn't there any more
