@@ -1,0 +1,170 @@
+"""Forged records change nothing, wherever among the genuine they come; each is refused from itself alone."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.forum.rules.believing import fault_of
+from shared.contracts.payloads.forum import ErasureRequested, ModerationDecided, PostPublished
+from shared.contracts.payloads.payload import State
+from tests.forum.rules.histories import REGIONS, World
+from tests.forum.rules.replica import Came, Replica, Rules, came
+from tests.forum.rules.test_convergence import HISTORY, QUICKLY, History, delivered
+
+Forge = Callable[[Came, World], Came | None]
+
+
+def _changed(record: Came, **changes: object) -> Came:
+    forged = record.state.model_copy(update={"version": record.state.version + 1, **changes})
+    return Came(record.origin, str(forged.id), forged)
+
+
+def _another_home(record: Came, _world: World) -> Came | None:
+    return _changed(record, home=next(name for name in REGIONS if name != record.state.home))
+
+
+def _on_another_topic(record: Came, _world: World) -> Came | None:
+    origin = next(name for name in REGIONS if name not in ("north", record.state.home))
+    return _changed(record)._replace(origin=origin)
+
+
+def _on_our_own_topic(record: Came, _world: World) -> Came | None:
+    return None if record.origin is None else _changed(record)._replace(origin=None)
+
+
+def _under_our_own_prefix(record: Came, _world: World) -> Came | None:
+    return _changed(record)._replace(origin="north") if record.origin is None else None
+
+
+def _of_a_stranger(record: Came, _world: World) -> Came | None:
+    return _changed(record, home="west")._replace(origin="west")
+
+
+def _another_key(record: Came, _world: World) -> Came | None:
+    return _changed(record)._replace(key=str(UUID(int=7)))
+
+
+def _another_nonce(record: Came, _world: World) -> Came | None:
+    return _changed(record, nonce="0" * 32) if hasattr(record.state, "nonce") else None
+
+
+def _another_author(record: Came, _world: World) -> Came | None:
+    return _changed(record, author_id=UUID(int=7)) if hasattr(record.state, "author_id") else None
+
+
+def _an_author_of_another_region(record: Came, world: World) -> Came | None:
+    for name, region in world.regions.items():
+        if region.profiles and name != record.state.home and hasattr(record.state, "author_id"):
+            someone = region.profiles[0]
+            return _changed(record, author_id=someone.id, author_nonce=someone.nonce)
+    return None
+
+
+def _anothers_id(record: Came, world: World) -> Came | None:
+    for of, state in world.records:
+        if of != record.state.home and type(state) is type(record.state):
+            return _changed(record, id=state.id)
+    return None
+
+
+def _another_place_in_the_thread(record: Came, _world: World) -> Came | None:
+    state = record.state
+    if isinstance(state, PostPublished) and state.written is not None:
+        return _changed(record, written=state.written + (1 << 20))
+    return None
+
+
+def _a_decision_for_another_region(record: Came, world: World) -> Came | None:
+    if isinstance(record.state, ModerationDecided):
+        other = next(name for name in REGIONS if name != record.state.home)
+        return _changed(record, id=f"{record.state.target_id}:{other}")
+    return None
+
+
+def _an_erasure_for_another_region(record: Came, _world: World) -> Came | None:
+    erasure = UUID(int=9)
+    other = next(name for name in REGIONS if name != record.state.home)
+    state = ErasureRequested(
+        id=f"{erasure}:{other}", home=record.state.home, version=record.state.version, erasure_id=erasure
+    )
+    return Came(record.origin, state.id, state)
+
+
+def _a_negative_version(record: Came, _world: World) -> Came | None:
+    return _changed(record, version=-1)
+
+
+def _a_version_beyond_all(record: Came, _world: World) -> Came | None:
+    return _changed(record, version=2**63)
+
+
+def _an_unknown_kind(record: Came, _world: World) -> Came | None:
+    class Unknown(State):
+        type = "peercafe.forum.unknown.v1"
+
+    state = Unknown(id=str(record.key), home=record.state.home, version=record.state.version)
+    return Came(record.origin, record.key, state)
+
+
+FORGERIES: tuple[Forge, ...] = (
+    _another_home, _on_another_topic, _on_our_own_topic, _under_our_own_prefix, _of_a_stranger, _another_key,
+    _another_nonce, _another_author, _an_author_of_another_region, _anothers_id, _another_place_in_the_thread,
+    _a_decision_for_another_region, _an_erasure_for_another_region, _a_negative_version, _a_version_beyond_all,
+    _an_unknown_kind,
+)  # fmt: skip
+
+
+def forged(world: World, chosen: list[Came]) -> Iterator[Came]:
+    for record in chosen:
+        for forge in FORGERIES:
+            found = forge(record, world)
+            if found is not None:
+                yield found
+
+
+@settings(QUICKLY, max_examples=400)
+@given(HISTORY)
+def test_forged_records_change_nothing(history: History) -> None:
+    world = history.world
+    genuine = came("north", world.records)
+    chance = random.Random(history.chance)
+    forgeries = list(forged(world, chance.sample(genuine, min(2, len(genuine)))))
+    both = [*genuine, *forgeries]
+    chance.shuffle(both)
+    replica = Replica("north", ["south", "east"])
+    now = world.now + 60 * 60_000
+    replica.take(both, now)
+    assert replica.refused == len(forgeries)
+    alone = Replica("north", ["south", "east"])
+    alone.take(genuine, now)
+    assert replica.shown() == alone.shown()
+    assert replica.held == {}
+
+
+def test_each_kind_of_forgery_is_tried() -> None:
+    world = World((0, 0, 0)).play(bytes([0, 0, 0, 1, 0, 0, 6, 1, 9, 9, 0, 0, 45, 0, 0]))
+    kinds = {
+        forge.__name__
+        for record in came("north", world.records)
+        for forge in FORGERIES
+        if forge(record, world)
+    }
+    assert kinds == {forge.__name__ for forge in FORGERIES}
+
+
+@given(HISTORY, st.sampled_from(REGIONS))
+def test_genuine_records_are_believed_everywhere(history: History, region: str) -> None:
+    replica = delivered(history, region, Rules(), 0)
+    assert replica.refused == 0
+    assert replica.held == {}
+
+
+def test_a_record_without_its_place_stands_where_its_id_says() -> None:
+    world = World((0, 0, 0)).play(bytes([0, 0, 0]))
+    post: Any = next(state for _, state in world.records if isinstance(state, PostPublished))
+    old = post.model_copy(update={"written": None})
+    assert fault_of(old, key=str(old.id), origin="north", region="south", neighbours=["north"]) is None
