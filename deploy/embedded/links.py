@@ -1,16 +1,22 @@
 """Keeps a region's links as `federation.json` says, from before its services start until it stops."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from aiokafka.errors import KafkaError
 
+from deploy.embedded.addresses import REGION_FILE
 from deploy.embedded.errors import Interrupted, StartFailure
 from deploy.embedded.supervisor import Supervisor
 from deploy.federation.admitting import admit
+from deploy.federation.lag import lags
 from deploy.federation.neighbours import Federation, mirrored_topics
 from deploy.kafka.topics import apply
+from shared.bus.agreement import agreed_with, wait_for_cluster
 from shared.contracts.topics import CATALOGUE
+from shared.database.engine import make_engine, make_sessions
+from shared.region import load_region
 from shared.settings import KafkaSettings
 
 LOOK_SECONDS = 0.5
@@ -51,3 +57,42 @@ class Links:
                 failures += 1
                 _log.error("links aren't as they should be", error=type(error).__name__)
             await asyncio.sleep(min(LOOK_SECONDS * 2**failures, LONGEST_WAIT))
+
+    async def catch_up(self, say: Callable[[str], None], stop: asyncio.Event) -> None:
+        """Wait until all that neighbours have is here, where the forum is about to read its topics back.
+
+        What was erased since the backup may stand only in a neighbour's topic. An operator who stops a link gets on
+        without that neighbour. To be awaited while `watch` runs. Raises Interrupted when the region is to stop.
+        """
+        _, running = self._supervisor.running()
+        kafka = KafkaSettings(bootstrap_servers=running.bootstrap)
+        data = self._supervisor.data
+        if not Federation.of(data).linked or not await self._will_read_back(kafka):
+            return
+        region = load_region(data / REGION_FILE).id
+        told: set[str] = set()
+        while not stop.is_set():
+            waiting = [
+                one.region
+                for one in Federation.of(data).linked
+                if (found := await lags(kafka, one, region)) is None or any(lag.records for lag in found)
+            ]
+            if not waiting:
+                return
+            for neighbour in sorted({*waiting} - told):
+                say(
+                    f"Waiting for all that {neighbour} has; `federation link {neighbour} stop` goes on without it."
+                )
+            told |= {*waiting}
+            await asyncio.sleep(LOOK_SECONDS)
+        raise Interrupted
+
+    async def _will_read_back(self, kafka: KafkaSettings) -> bool:
+        """Whether the forum's database comes from a backup, or its Kafka is another one than before."""
+        database = make_engine(self._supervisor.dsn("forum").sqlalchemy, pool=1, application="links")
+        try:
+            async with make_sessions(database)() as session:
+                known = await agreed_with(session)
+        finally:
+            await database.dispose()
+        return known is not None and known != await wait_for_cluster(kafka)

@@ -92,6 +92,7 @@ class Region:
                     mark.set()
                     linking = asyncio.create_task(links.watch())
                     stack.callback(linking.cancel)
+                    await links.catch_up(self.progress.say, stop)
                     await self._serve(supervisor, facts, (public, inner, operators), stop)
                 except Exception as error:
                     # An engine without room ends in many ways, and not each tells why.

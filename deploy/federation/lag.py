@@ -22,12 +22,14 @@ Places = dict[TopicPartition, int]
 class Lag:
     """One of a neighbour's topics. `seconds`: how long the oldest record that waits has been there.
 
-    None where the neighbour can't be asked; `seconds` also where the topic's records bear only the day.
+    None where the topic isn't there; `seconds` also where its records bear only the day. `shrunk`: the neighbour has
+    less than was mirrored, so its Kafka is another one than then, and what it has up to there is passed over.
     """
 
     topic: str
     records: int | None
     seconds: float | None
+    shrunk: bool = False
 
 
 def settings_of(neighbour: Neighbour, region: str) -> KafkaSettings:
@@ -93,12 +95,13 @@ async def _lag(there: TopicConsumer, topic: Topic, done: Places) -> Lag:
     waiting = {place: max(done.get(place, 0), begins[place]) for place in places}
     waiting = {place: offset for place, offset in waiting.items() if offset < ends[place]}
     records = sum(ends[place] - offset for place, offset in waiting.items())
+    shrunk = any(done.get(place, 0) > ends[place] for place in places)
     if topic.time_cut is not TimeCut.NONE:
-        return Lag(topic.name, records, None)
+        return Lag(topic.name, records, None, shrunk)
     oldest = [await _told_at(there, place, offset) for place, offset in waiting.items()]
     now = clock.now().timestamp() * 1000
     seconds = max((max(0.0, now - at) / 1000 for at in oldest if at is not None), default=0.0)
-    return Lag(topic.name, records, seconds)
+    return Lag(topic.name, records, seconds, shrunk)
 
 
 async def _told_at(there: TopicConsumer, place: TopicPartition, offset: int) -> int | None:

@@ -24,6 +24,8 @@ Tell = Callable[[str, int, int], None]
 
 UNTOLD = -1  # below every version
 
+PATIENCE = text("SET LOCAL transaction_timeout = 0")  # a table of a million rows takes longer than requests may
+
 FORGET = [
     text(
         f"UPDATE {table.name} t SET version = {UNTOLD}, read_back = NULL WHERE NOT erased"
@@ -52,12 +54,13 @@ async def rebuild(
     `consumer` is the one of the shared topics. Interrupted it is begun anew. Raises KafkaError.
     """
     async with sessions() as session, session.begin():
-        for statement in FORGET:
+        for statement in (PATIENCE, *FORGET):
             await session.execute(statement)
     for name in consumer.sources:
         await _take(consumer, name, kafka, tell)
     dropped = 0
     async with sessions() as session, session.begin():
+        await session.execute(PATIENCE)
         for statement in DROP:
             dropped += (await session.execute(statement)).rowcount  # type: ignore[attr-defined]
         for statement in RECOUNT:
