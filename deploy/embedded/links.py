@@ -20,7 +20,7 @@ from shared.region import load_region
 from shared.settings import KafkaSettings
 
 LOOK_SECONDS = 0.5
-LONGEST_WAIT = 30.0
+LONGEST_WAIT = 20.0  # less than the command that stops a link waits
 _log = structlog.get_logger()
 
 
@@ -49,14 +49,20 @@ class Links:
         while True:
             try:
                 await self.prepare()
-                await asyncio.to_thread(self._supervisor.link)
-                failures = 0
+                if self._supervisor.linked_for_good:
+                    failures = 0
+                seconds = LOOK_SECONDS
+                if await asyncio.to_thread(self._supervisor.link):
+                    _log.warning("MirrorMaker ended and was started again")
+                    seconds *= 2**failures
+                    failures += 1
             except Interrupted:
                 return
             except (KafkaError, OSError, ValueError, KeyError, StartFailure) as error:
                 failures += 1
+                seconds = LOOK_SECONDS * 2**failures
                 _log.error("links aren't as they should be", error=type(error).__name__)
-            await asyncio.sleep(min(LOOK_SECONDS * 2**failures, LONGEST_WAIT))
+            await asyncio.sleep(min(seconds, LONGEST_WAIT))
 
     async def catch_up(self, say: Callable[[str], None], stop: asyncio.Event) -> None:
         """Wait until all that neighbours have is here, where the forum is about to read its topics back.

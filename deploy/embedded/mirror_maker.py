@@ -11,6 +11,7 @@ The topics must be there (`deploy.kafka.topics.apply` with `mirrored_topics`), a
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ MEMORY = (
     *("-Xmx128m", "-Xss512k", "-XX:ReservedCodeCacheSize=48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     *("-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", "-Xlog:disable", "-Xlog:all=error:stderr"),
 )
+EARLY_SECONDS = 60.0
 
 # Nothing is written at a neighbour, nothing of its settings, rights or consumers is taken over, and our topics exist
 # already. A record that our Kafka refuses is passed over, so that no neighbour's record ends its link.
@@ -116,6 +118,7 @@ class MirrorMaker:
         self.bootstrap = bootstrap
         self.neighbours = tuple(neighbours)
         self.memory = tuple(memory)
+        self._started_at: float | None = None
         self.engine = Engine(
             "mirror-maker",
             register=register,
@@ -127,6 +130,11 @@ class MirrorMaker:
     def running(self) -> bool:
         """Whether the process lives; the first records come some seconds after its start."""
         return self.engine.running
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has lived for a minute, or wasn't to: one that ends before will probably do so again."""
+        return self._started_at is None or time.monotonic() - self._started_at > EARLY_SECONDS
 
     def start(self) -> None:
         """Start with `neighbours` as they are now; doesn't wait until it mirrors.
@@ -140,7 +148,9 @@ class MirrorMaker:
             file.write(properties(self.region, self.bootstrap, self.neighbours))
         command = java_command(self.jars, self.memory, MAIN, path.name, "--clusters", self.region)
         self.engine.spawn(command, cwd=self.folder, env=ENVIRONMENT)
+        self._started_at = time.monotonic()
 
     def stop(self) -> None:
         """End it; what it had mirrored but not noted comes once more after the next start, which changes nothing."""
+        self._started_at = None
         self.engine.stop(patience=10)

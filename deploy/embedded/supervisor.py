@@ -153,16 +153,21 @@ class Supervisor:
         assert self.kafka is not None
         return self.redis, self.kafka
 
-    def link(self) -> None:
+    @property
+    def linked_for_good(self) -> bool:
+        """Whether MirrorMaker needn't be watched closely."""
+        return self.mirror is None or self.mirror.settled
+
+    def link(self) -> bool:
         """Have MirrorMaker pull from exactly the neighbours whose links are to run, now; harmless when repeated.
 
-        Their topics have to be there.
+        Their topics have to be there. Returns whether it had ended by itself.
         """
         linked = Federation.of(self.data).linked
         with self._changing:
             mirror = self.mirror
             if mirror is not None and mirror.neighbours == linked and mirror.running == bool(linked):
-                return
+                return False
             if mirror is None:
                 _, kafka = self.running()
                 mirror = self.mirror = MirrorMaker(
@@ -173,10 +178,12 @@ class Supervisor:
                     bootstrap=kafka.bootstrap,
                     neighbours=(),
                 )
+            ended = bool(mirror.neighbours) and not mirror.running
             mirror.stop()
             mirror.neighbours = linked
             if linked:
                 mirror.start()
+            return ended
 
     def dsn(self, service: str) -> Dsn:
         """The service's own database."""
