@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum import consumers, due, http, read_back
+from services.forum.digests.metrics import Told
 from services.forum.digests.rounds import Pace, Rounds
 from services.forum.http.service import Service
 from services.forum.ids import Home
@@ -90,6 +91,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     routes.install(app, http.routers)
     health.install(app, bus)
     told = metrics.install(app, bus=bus, engine=engine, statements=statements, relay=relay, exact=True)
+    told.states.append(Told(sessions, replicas.refused, settings.neighbours).look)
     return app
 
 

@@ -51,7 +51,7 @@ def subscribe(
         reduced=False,  # an older version that came last must be seen
     )
     if settings.neighbours:
-        hearing = Hearing(home, settings.neighbours)
+        hearing = Hearing(home, settings.neighbours, replicas.refused)
         subscribe_state(
             bus, DIGESTS, group="forum.digests", apply=hearing.apply, mirrored_from=settings.neighbours
         )

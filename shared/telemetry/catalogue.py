@@ -126,6 +126,37 @@ ENGINE_UP = Metric(
     ("engine",),
     "1 where the last look reached the engine (database, kafka); what it tells is missing meanwhile.",
 )
+FEDERATION_BUCKETS = Metric(
+    "peercafe_federation_buckets",
+    Kind.GAUGE,
+    ("region", "topic", "state"),
+    "Buckets of what this region wrote, by what a neighbour's last digest said of them: same, behind (on its way),"
+    " different, alarmed (still different after three repairs).",
+)
+FEDERATION_REPAIRED = Metric(
+    "peercafe_federation_repaired_buckets",
+    Kind.COUNTER,
+    ("region", "topic"),
+    "Times that a bucket was published again because a neighbour hadn't all of it.",
+)
+FEDERATION_COMPARED = Metric(
+    "peercafe_federation_compared_age_seconds",
+    Kind.GAUGE,
+    ("region", "topic"),
+    "Since a neighbour's digest was last compared with what this region wrote.",
+)
+FEDERATION_HEARD = Metric(
+    "peercafe_federation_heard_age_seconds",
+    Kind.GAUGE,
+    ("region",),
+    "Since a neighbour last told what it has itself; every ten minutes and oftener while its link works.",
+)
+FEDERATION_REFUSED = Metric(
+    "peercafe_federation_refused_records",
+    Kind.COUNTER,
+    ("region", "topic", "reason"),
+    "Records that were read but not believed: of another home than their topic's, or with an id that doesn't recompute.",
+)
 PROCESS_START = Metric(
     "process_start_time_seconds", Kind.GAUGE, (), "When the process started, in seconds since 1970."
 )
@@ -149,6 +180,11 @@ METRICS: tuple[Metric, ...] = (
     HTTP_FAULTS,
     POOL_USED,
     ENGINE_UP,
+    FEDERATION_BUCKETS,
+    FEDERATION_REPAIRED,
+    FEDERATION_COMPARED,
+    FEDERATION_HEARD,
+    FEDERATION_REFUSED,
     PROCESS_START,
     PROCESS_CPU,
 )

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - a statement has a number of ours
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.digests.summing import snapshots_of
 from services.forum.ids import Home
 from services.forum.replicas.marking import mark_buckets
+from services.forum.rules.believing import fault_of
 from services.forum.rules.buckets import MARKS, Kind, is_bucket
 from services.forum.rules.digests import Comparison, Snapshot, Step, Verdict, judge
 from services.forum.rules.waiting import is_held
@@ -54,13 +56,16 @@ KEEP = text(
 )
 _log = structlog.get_logger()
 
+Refusals = Counter[tuple[str, str, str]]  # by neighbour, topic and fault
+
 
 class Hearing:
     """Takes the digests topic. Our own digests say nothing new, and a third region's home is none of our business."""
 
-    def __init__(self, home: Home, neighbours: Collection[str]) -> None:
+    def __init__(self, home: Home, neighbours: Collection[str], refused: Refusals) -> None:
         self._home = home
         self._neighbours = frozenset(neighbours)
+        self._refused = refused
 
     async def apply(self, session: AsyncSession, received: list[Received[DigestSummed]]) -> None:
         """A batch with the newest digest of each bucket and region."""
@@ -78,19 +83,21 @@ class Hearing:
         self, session: AsyncSession, received: list[Received[DigestSummed]], at: datetime
     ) -> list[DigestSummed]:
         told: list[DigestSummed] = []
-        refused: list[security_log.Line] = []
+        lines: list[security_log.Line] = []
         for record in received:
-            digest = record.payload
-            id_ = f"{digest.home}:{digest.about}:{digest.kind}:{digest.bucket}"
-            if record.origin not in self._neighbours:
-                refused.append(security_log.Line("record-refused-origin"))
-            elif digest.home != record.origin:
-                refused.append(security_log.Line("record-refused-home"))
-            elif not record.key == digest.id == id_:
-                refused.append(security_log.Line("record-refused-key"))
-            elif is_bucket(digest.kind, digest.bucket, milliseconds(at)):  # else a later release may know it
-                told.append(digest)
-        await security_log.note_all(session, refused)
+            fault = fault_of(
+                record.payload,
+                key=record.key,
+                origin=record.origin,
+                region=self._home.region,
+                neighbours=self._neighbours,
+            )
+            if fault is not None:
+                lines.append(security_log.Line(f"record-refused-{fault}"))
+                self._refused[record.origin or "", record.topic, fault] += 1
+            elif is_bucket(record.payload.kind, record.payload.bucket, milliseconds(at)):
+                told.append(record.payload)  # else a later release may know it
+        await security_log.note_all(session, lines)
         return told
 
     async def _compare(self, session: AsyncSession, told: list[DigestSummed], at: datetime) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from services.forum.rules.identities import is_entity_of, is_profile_of, time_of
 from shared.contracts.payloads.forum import (
+    DigestSummed,
     ErasureRequested,
     ModerationDecided,
     PostPublished,
@@ -48,6 +49,9 @@ def _is_genuine(state: State) -> bool:
             return state.id == f"{state.target_id}:{state.home}"
         case ErasureRequested():
             return state.id == f"{state.erasure_id}:{state.home}"
+        case DigestSummed():
+            says = f"{state.home}:{state.about}:{state.kind}:{state.bucket}"
+            return state.id == says and 0 <= state.until <= HIGHEST_VERSION
         case _:
             return False
 

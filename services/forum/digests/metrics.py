@@ -1,0 +1,75 @@
+"""What digests say, in numbers for operators: whether each neighbour has what we wrote, and whether it is heard."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from services.forum.digests.hearing import Refusals
+from services.forum.replicas.marking import KIND_OF
+from shared import clock
+from shared.database.faults import ERRORS
+from shared.telemetry import catalogue
+from shared.telemetry.families import Family, Labels, counter, gauge
+
+DATABASE_AWAY = (*ERRORS, OSError)
+COMPARED = text(
+    "SELECT region, kind, CASE WHEN alarmed THEN 'alarmed' ELSE verdict END AS state, count(*) AS buckets,"
+    " sum(repaired) AS repaired, max(compared_at) AS compared_at"
+    " FROM digest_comparisons WHERE region = ANY (:regions) GROUP BY 1, 2, 3"
+)
+HEARD = text("SELECT region, heard_at FROM digest_regions WHERE region = ANY (:regions)")
+STATES = ("same", "behind", "different", "alarmed")
+TOPIC_OF = {kind: topic for topic, kind in KIND_OF.items()}
+
+
+class Told:
+    """The families of federation; nothing in a region without neighbours."""
+
+    def __init__(
+        self, sessions: async_sessionmaker[AsyncSession], refused: Refusals, neighbours: Collection[str]
+    ) -> None:
+        self._sessions = sessions
+        self._refused = refused
+        self._neighbours = sorted(neighbours)
+
+    async def look(self) -> Iterable[Family]:
+        """Ask the database."""
+        if not self._neighbours:
+            return []
+        refused: dict[Labels, float] = dict(self._refused.items())
+        told = [counter(catalogue.FEDERATION_REFUSED, refused)]
+        with suppress(*DATABASE_AWAY):
+            told += await self._compared()
+        return told
+
+    async def _compared(self) -> Iterable[Family]:
+        buckets: dict[Labels, float] = {}
+        repaired: dict[Labels, float] = defaultdict(float)
+        compared: dict[Labels, float] = {}
+        async with self._sessions() as session:
+            asked = {"regions": self._neighbours}
+            for row in await session.execute(COMPARED, asked):
+                place = row.region, TOPIC_OF[row.kind]
+                for state in STATES:
+                    buckets.setdefault((*place, state), 0)
+                buckets[*place, row.state] = row.buckets
+                repaired[place] += int(row.repaired)
+                ago = _seconds(row.compared_at)
+                compared[place] = min(ago, compared.get(place, ago))
+            heard: dict[Labels, float] = {
+                (row.region,): _seconds(row.heard_at) for row in await session.execute(HEARD, asked)
+            }
+        return [
+            gauge(catalogue.FEDERATION_BUCKETS, buckets),
+            counter(catalogue.FEDERATION_REPAIRED, repaired),
+            gauge(catalogue.FEDERATION_COMPARED, compared),
+            gauge(catalogue.FEDERATION_HEARD, heard),
+        ]
+
+
+def _seconds(since: datetime) -> float:
+    return round(max(0.0, (clock.now() - since).total_seconds()))
