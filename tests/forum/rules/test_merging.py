@@ -1,5 +1,7 @@
 """Merging is a semilattice: commutative, associative, idempotent; and erased is its top."""
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,8 +35,8 @@ def test_merging_is_commutative_associative_and_idempotent(erased: set[int], ver
 
 @given(ERASED_ONES, st.lists(st.integers(0, 9), min_size=1), st.randoms(use_true_random=False))
 def test_a_batch_comes_to_what_its_records_come_to_one_by_one(
-    erased: set[int], versions: list[int], chance
-) -> None:  # type: ignore[no-untyped-def]
+    erased: set[int], versions: list[int], chance: random.Random
+) -> None:
     states = [state(version, erased=version in erased) for version in versions]
     chance.shuffle(states)
     one_by_one = None
