@@ -126,11 +126,18 @@ def restore(
 
 
 @topics.command("apply")
-def topics_apply(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()] = None) -> None:
-    """Make Kafka's topics what the catalogue says."""
+def topics_apply(
+    data: Data = DATA,
+    bootstrap: Annotated[str | None, typer.Option()] = None,
+    neighbour: Annotated[
+        list[str] | None, typer.Option(help="Also the copies of this region's; may be repeated.")
+    ] = None,
+    region: OfRegion = None,
+) -> None:
+    """Make Kafka's topics what the catalogue says; of an embedded region also the copies of its neighbours'."""
     from deploy.command import serving
 
-    serving.apply_topics(bootstrap or str(options.running_region(data)["kafka"]))
+    serving.apply_topics(options.of(data, region), bootstrap, neighbour or [])
 
 
 @community.command("add")

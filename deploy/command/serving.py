@@ -7,7 +7,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
-from deploy.command.options import fail, kafka_answers
+from deploy.command.options import fail, kafka_answers, running_region
 
 REGIONS = Path(__file__).parents[1] / "regions"
 NORTH = REGIONS / "north.toml"
@@ -75,16 +75,21 @@ def migrate(name: str | None) -> None:
             fail(str(error))
 
 
-def apply_topics(bootstrap: str) -> None:
-    """Tell what was made, widened and configured."""
+def apply_topics(data: Path, bootstrap: str | None, neighbours: list[str]) -> None:
+    """Tell what was made, widened and configured; without `bootstrap` at the embedded region of `data`."""
     import typer
 
+    from deploy.federation.neighbours import Federation, mirrored_topics
     from deploy.kafka.topics import apply
     from shared.contracts.topics import CATALOGUE
     from shared.settings import KafkaSettings
 
+    if bootstrap is None:
+        bootstrap = str(running_region(data)["kafka"])
+        neighbours = [*Federation.of(data).regions, *neighbours]
+    topics = [*CATALOGUE, *mirrored_topics(neighbours)]
     with kafka_answers(bootstrap):
-        done = asyncio.run(apply(KafkaSettings(bootstrap_servers=bootstrap), CATALOGUE, patience=5))
+        done = asyncio.run(apply(KafkaSettings(bootstrap_servers=bootstrap), topics, patience=5))
     typer.echo(f"made {len(done.made)}, widened {len(done.widened)}, configured {len(done.configured)}")
 
 

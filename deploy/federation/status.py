@@ -1,17 +1,54 @@
 """How a running region's links are: what `federation status` shows."""
 
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.embedded.addresses import REGION_FILE, Addresses
 from deploy.embedded.processes import Register
 from deploy.federation.lag import Lag, lags
 from deploy.federation.neighbours import Federation, Neighbour
+from shared.contracts.topics import CATALOGUE
+from shared.database.engine import make_engine, make_sessions
 from shared.region import load_region
 from shared.settings import KafkaSettings
+from shared.telemetry import catalogue
 
 UP, STOPPED, NOT_RUNNING, NOT_REACHED = "up", "stopped", "not running", "not reached"
+TO_BE_RESET = "to be reset"
+SECONDS = 5.0
+Place = tuple[str, str]  # a neighbour and a topic
+
+
+@dataclass
+class Digests:
+    """What the neighbour has of our own records of a topic, as its digests say, and what of its own wasn't believed.
+
+    Counts are of buckets; `behind` are on their way, `alarmed` those for which three repairs had no effect. `compared`:
+    seconds since the last comparison, None before the first.
+    """
+
+    compared: float | None = None
+    behind: int = 0
+    different: int = 0
+    alarmed: int = 0
+    repaired: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class TopicStatus:
+    """One topic of a link, both ways: what waits of the neighbour's, and what it has of ours."""
+
+    topic: str
+    records: int | None  # that wait at the neighbour; None where it can't be asked
+    seconds: float | None  # since the oldest of them is there; None also for topics that tell only the day
+    digests: Digests = field(default_factory=Digests)
 
 
 @dataclass(frozen=True)
@@ -19,27 +56,31 @@ class LinkStatus:
     """One neighbour.
 
     `link`: up; stopped by an operator; not running although it should (MirrorMaker is starting, or ends again and
-    again); not reached (the neighbour's Kafka doesn't answer us).
+    again); not reached (the neighbour's Kafka doesn't answer us); to be reset (it has less than was mirrored of it: it lost
+    its Kafka). `heard`: seconds since it last told of itself.
     """
 
     neighbour: str
     link: str
-    topics: list[Lag]
+    heard: float | None
+    muted: bool
+    topics: list[TopicStatus]
 
     @property
     def well(self) -> bool:
         """Nothing for an operator to look at; what is under way isn't."""
-        return self.link == UP
+        return self.link == UP and not any(one.digests.alarmed or one.digests.refused for one in self.topics)
 
     def as_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        return asdict(self)
+        return {**asdict(self), "topics": [_flat(one) for one in self.topics]}
 
 
 async def status_of(data: Path) -> tuple[str, list[LinkStatus]]:
     """The region that runs on `data`, and its links.
 
-    Raises FileNotFoundError where none runs, KafkaError where its Kafka doesn't answer.
+    Raises FileNotFoundError where none runs, KafkaError where its Kafka doesn't answer, httpx.HTTPError where its forum
+    doesn't.
     """
     engines = Addresses.of_running(data)
     region = load_region(data / REGION_FILE).id
@@ -47,15 +88,76 @@ async def status_of(data: Path) -> tuple[str, list[LinkStatus]]:
         one.name == "mirror-maker" and one.process() for one in Register(data / "processes.json").read()
     )
     own = KafkaSettings(bootstrap_servers=engines.kafka)
-    return region, [await _link(own, region, one, runs=runs) for one in Federation.of(data).neighbours]
+    async with httpx.AsyncClient(base_url=engines.operators, timeout=SECONDS) as client:
+        told = (await client.get("/forum/metrics")).text
+    digests, heard = read_metrics(told)
+    muted = await _muted(engines)
+    links = []
+    for one in Federation.of(data).neighbours:
+        found = await lags(own, one, region)
+        topics = [
+            _topic(name, {lag.topic: lag for lag in found or []}.get(name), digests[one.region, name])
+            for name in (topic.name for topic in CATALOGUE if topic.mirrored)
+        ]
+        link = _link(one, found, runs=runs)
+        links.append(LinkStatus(one.region, link, heard.get(one.region), one.region in muted, topics))
+    return region, links
 
 
-async def _link(own: KafkaSettings, region: str, neighbour: Neighbour, *, runs: bool) -> LinkStatus:
-    found = await lags(own, neighbour, region)
+async def _muted(engines: Addresses) -> set[str]:
+    from services.forum.use_cases.muting import muted
+
+    database = make_engine(engines.database("forum"), pool=1, application="federation-status")
+    try:
+        async with make_sessions(database)() as session:
+            return {region for region, _ in await muted(session)}
+    finally:
+        await database.dispose()
+
+
+def read_metrics(text: str) -> tuple[Mapping[Place, Digests], dict[str, float]]:
+    """What the forum's metrics tell of each neighbour's topics, and how many seconds ago each neighbour was heard."""
+    found: defaultdict[Place, Digests] = defaultdict(Digests)
+    heard: dict[str, float] = {}
+    for name, labels, value in _samples(text):
+        region, topic = labels.get("region", ""), labels.get("topic", "")
+        match name:
+            case catalogue.FEDERATION_BUCKETS.name:
+                if labels["state"] != "same":
+                    setattr(found[region, topic], labels["state"], int(value))
+            case catalogue.FEDERATION_REPAIRED.name:
+                found[region, topic].repaired = int(value)
+            case catalogue.FEDERATION_COMPARED.name:
+                found[region, topic].compared = value
+            case catalogue.FEDERATION_REFUSED.name:
+                found[region, topic].refused += int(value)
+            case catalogue.FEDERATION_HEARD.name:
+                heard[region] = value
+    return found, heard
+
+
+def _samples(text: str) -> Iterable[tuple[str, Mapping[str, str], float]]:
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            yield family.name, sample.labels, sample.value
+
+
+def _link(neighbour: Neighbour, found: list[Lag] | None, *, runs: bool) -> str:
     if not neighbour.linked:
-        link = STOPPED
-    elif not runs:
-        link = NOT_RUNNING
-    else:
-        link = NOT_REACHED if found is None else UP
-    return LinkStatus(neighbour.region, link, found or [])
+        return STOPPED
+    if not runs:
+        return NOT_RUNNING
+    if found is None:
+        return NOT_REACHED
+    return TO_BE_RESET if any(lag.shrunk for lag in found) else UP
+
+
+def _topic(name: str, lag: Lag | None, digests: Digests) -> TopicStatus:
+    if lag is None:
+        return TopicStatus(name, None, None, digests)
+    return TopicStatus(name, lag.records, lag.seconds, digests)
+
+
+def _flat(topic: TopicStatus) -> dict[str, Any]:
+    shown = asdict(topic)
+    return {**{name: value for name, value in shown.items() if name != "digests"}, **shown["digests"]}

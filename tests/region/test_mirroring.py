@@ -7,6 +7,7 @@ import pytest
 from deploy.embedded.mirror_maker import properties
 from deploy.federation.neighbours import Doorway, Federation, Neighbour, mirrored_topics
 from deploy.federation.running import acquaint
+from deploy.federation.status import Digests, read_metrics
 from shared.contracts.topics import CATALOGUE, POSTS
 
 NORTH = Neighbour("north", "10.0.0.7:9093", "of-north")
@@ -80,3 +81,25 @@ def test_who_left_is_forgotten_and_may_come_back() -> None:
     assert (known.regions, known.admitted, known.left) == (("east",), {}, ("north",))
     again = known.joined(NORTH)
     assert (again.regions, again.left) == (("east", "north"), ())
+
+
+def test_status_takes_from_the_metrics_what_they_say_of_each_neighbour() -> None:
+    told = """\
+# TYPE peercafe_federation_buckets gauge
+peercafe_federation_buckets{region="south",state="same",topic="shared.forum.posts.v1"} 7.0
+peercafe_federation_buckets{region="south",state="different",topic="shared.forum.posts.v1"} 2.0
+peercafe_federation_buckets{region="east",state="alarmed",topic="shared.forum.posts.v1"} 1.0
+# TYPE peercafe_federation_repaired_buckets_total counter
+peercafe_federation_repaired_buckets_total{region="south",topic="shared.forum.posts.v1"} 3.0
+# TYPE peercafe_federation_refused_records_total counter
+peercafe_federation_refused_records_total{reason="home",region="south",topic="shared.forum.posts.v1"} 1.0
+peercafe_federation_refused_records_total{reason="id",region="south",topic="shared.forum.posts.v1"} 4.0
+# TYPE peercafe_federation_compared_age_seconds gauge
+peercafe_federation_compared_age_seconds{region="south",topic="shared.forum.posts.v1"} 12.0
+# TYPE peercafe_federation_heard_age_seconds gauge
+peercafe_federation_heard_age_seconds{region="south"} 30.0
+"""
+    digests, heard = read_metrics(told)
+    assert digests["south", POSTS.name] == Digests(compared=12, different=2, repaired=3, refused=5)
+    assert digests["east", POSTS.name] == Digests(alarmed=1)
+    assert heard == {"south": 30}
