@@ -24,7 +24,8 @@ Tell = Callable[[str, int, int], None]
 
 UNTOLD = -1  # below every version
 
-PATIENCE = text("SET LOCAL transaction_timeout = 0")  # a table of a million rows takes longer than requests may
+# A table of a million rows takes longer than requests may.
+PATIENCE = text("SET LOCAL transaction_timeout = 0")
 
 FORGET = [
     text(
