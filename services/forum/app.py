@@ -66,6 +66,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     (settings.erase_every_seconds, due_work.erase, "erasures"),
                     (settings.release_held_every_seconds, due_work.release_held, "held records"),
                     (settings.tidy_every_seconds, due_work.tidy, "tidying"),
+                    (settings.release_held_every_seconds, due_work.project_again, "projections"),
                     (settings.digests_seconds, digests.round, "digests"),
                 ):
                     in_background(ends, run_every(seconds, work, name=name))

@@ -1,7 +1,8 @@
 """What falls due: members to erase, records that were ahead of time, bookkeeping that has had its day."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -9,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.replicas.held import release_due
+from services.forum.replicas.projecting import project_again
+from services.forum.replicas.tables import TABLES
 from services.forum.use_cases.leaving import acknowledge_others, erase_some
 from shared import clock
 from shared.api import idempotency
@@ -31,6 +34,7 @@ class DueWork:
     home: Home
     replicas: Replicas
     wake_relay: Callable[[], None]
+    projected: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def erase(self) -> None:
         """Go on until nobody is left to erase and no erasure to acknowledge, a transaction at a time."""
@@ -50,6 +54,12 @@ class DueWork:
                 await self.replicas.apply(session, released)
         if released:
             self.wake_relay()
+
+    async def project_again(self) -> None:
+        """Once after the start: fill what an earlier release filled again from the records as they came."""
+        if not self.projected.is_set():
+            await project_again(self.sessions, TABLES.values())
+            self.projected.set()
 
     async def tidy(self) -> None:
         """Drop idempotency keys of the day before yesterday and earlier."""

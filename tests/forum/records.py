@@ -15,6 +15,7 @@ from shared.contracts.payloads.forum import (
     Hide,
     ModerationDecided,
     PostPublished,
+    PostReported,
     ProfilePresented,
     ReactionGiven,
     ThreadOpened,
@@ -74,6 +75,15 @@ class Region:
             target_kind="post", hides=tuple(Hide(id=uuid4(), reason=r) for r in reasons), lifts=lifts,
         )  # fmt: skip
 
+    def reports(self, post: UUID, category: str = "worry", **changed: Any) -> PostReported:
+        version = self.home.clock.tick()
+        identity = self.home.entity(version)
+        columns = {
+            "id": identity.id, "home": self.name, "version": version, "nonce": identity.nonce.hex(),
+            "post_id": post, "category": category,
+        }  # fmt: skip
+        return PostReported(**(columns | changed))
+
     def _written(self) -> dict[str, Any]:
         version = self.home.clock.tick()
         identity = self.home.entity(version)
@@ -111,5 +121,11 @@ class Applying:
     async def erase(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).erase()
 
+    async def tidy(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).tidy()
+
     async def release_due(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()
+
+    async def project_again(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).project_again()

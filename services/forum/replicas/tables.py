@@ -56,13 +56,23 @@ class Table:
         Which state stands: `rules.merging`.
         """
         columns = {**self.columns, **STATE, "received": "jsonb"}
+        values = ", ".join(_value(c, t) for c, t in columns.items())
         sets = ", ".join(f"{c} = excluded.{c}" for c in [*columns, "projection"] if c not in ("id", "home"))
         return text(
             f"INSERT INTO {self.name} AS t ({', '.join(columns)}, projection, arrived_at)"
-            f" SELECT {_values(columns)}, {self.projection}, CAST(:at AS timestamptz)"
+            f" SELECT {values}, {self.projection}, CAST(:at AS timestamptz)"
             f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(columns)}) ORDER BY r.id"
             f" ON CONFLICT (id) DO UPDATE SET {sets}"
             " WHERE (excluded.erased, excluded.version) > (t.erased, t.version)"
+        )
+
+    @property
+    def project(self) -> TextClause:
+        """Takes :records as `upsert` does; fills the columns of rows that are there anew. Nobody may change them meanwhile."""
+        sets = ", ".join(f"{c} = {_value(c, t)}" for c, t in self.columns.items() if c != "id")
+        return text(
+            f"UPDATE {self.name} t SET {sets}, projection = {self.projection}"
+            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(self.columns)}) WHERE t.id = r.id"
         )
 
     @property
@@ -98,8 +108,8 @@ def _types(columns: Columns) -> str:
     return ", ".join(f"{c} {'text' if t == 'bytea' else t}" for c, t in columns.items())
 
 
-def _values(columns: Columns) -> str:
-    return ", ".join(f"decode(r.{c}, 'hex')" if t == "bytea" else f"r.{c}" for c, t in columns.items())
+def _value(column: str, type_: str) -> str:
+    return f"decode(r.{column}, 'hex')" if type_ == "bytea" else f"r.{column}"
 
 
 def _profile(state: ProfilePresented) -> dict[str, object]:

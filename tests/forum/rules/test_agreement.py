@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from tests.forum.rules.histories import FAST, MINUTE, REGIONS, START, World
 from tests.forum.rules.replica import Came, Replica, came
 
 HISTORIES = 200
-BATCHES = 24
+BATCHES = 16  # of very different sizes
 NEIGHBOURS = ["south", "east"]
 
 
@@ -119,8 +120,8 @@ def batches(chance: random.Random) -> list[list[Came]]:
     records = [record for world in histories() for record in came("north", world.records)]
     records += chance.choices(records, k=len(records) // 3)
     chance.shuffle(records)
-    size = len(records) // BATCHES + 1
-    return [records[at : at + size] for at in range(0, len(records), size)]
+    cuts = sorted(chance.sample(range(1, len(records)), BATCHES - 1))
+    return [records[start:end] for start, end in pairwise([0, *cuts, len(records)])]
 
 
 @pytest.fixture
