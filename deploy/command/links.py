@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from deploy.federation.neighbours import Doorway, Federation, Neighbour
 from shared.region import load_region
 
 SETTLED_SECONDS = 30.0
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 
 
 def link(data: Path, region: str, *, start: bool) -> None:
@@ -62,13 +64,17 @@ def join(data: Path, region: str, bootstrap: str, key: Path | None, listen: str 
         fail(f"{region} is this region itself.")
     known = Federation.of(data)
     doorway = known.doorway
+    if not NAME.match(region):
+        fail(f"{region} is no region's name.")
+    _place(bootstrap, "HOST:PORT")
     if listen is not None:
-        address, _, port = listen.rpartition(":")
-        doorway = Doorway(address, int(port))
+        doorway = Doorway(*_place(listen, "ADDRESS:PORT"))
     doorway = doorway or Doorway("127.0.0.1", free_port())
     known = Federation(known.neighbours, doorway, known.admitted, known.left).admitting(region)
-    theirs = _theirs(key, region, own) if key else _password_of(known, region)
-    known = known.joined(Neighbour(region, bootstrap, theirs or "", linked=theirs is not None))
+    before = next((one for one in known.neighbours if one.region == region and one.password), None)
+    theirs = _theirs(key, region, own) if key else before and before.password
+    linked = before.linked if before else theirs is not None
+    known = known.joined(Neighbour(region, bootstrap, theirs or "", linked))
     known.write(data)
     given = data / f"key-for-{region}.json"
     write_secretly(given, {"region": own, "for": region, "password": known.admitted[region]})
@@ -89,11 +95,11 @@ def leave(data: Path, region: str) -> None:
     )
 
 
-def _password_of(known: Federation, region: str) -> str | None:
-    try:
-        return known.neighbour(region).password or None
-    except KeyError:
-        return None
+def _place(said: str, form: str) -> tuple[str, int]:
+    address, _, port = said.rpartition(":")
+    if not address or not port.isdecimal():
+        fail(f"{said} isn't of the form {form}.")
+    return address, int(port)
 
 
 def _theirs(key: Path, region: str, own: str) -> str:

@@ -127,6 +127,11 @@ async def read_by(person: Person, thread: dict[str, Any], *, seconds: float) -> 
     )
 
 
+def mirror_maker(region: OneOfTwo) -> psutil.Process:
+    [pid] = [one.pid for one in Register(region.data / "processes.json").read() if one.name == "mirror-maker"]
+    return psutil.Process(pid)
+
+
 async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation: Federation) -> None:
     for one in (federation.north, federation.south):
         assert f"is open at {one.url}" in federation.said
@@ -138,6 +143,7 @@ async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation:
 
         federation.does("link", "north", "stop", "--region", "south")
         assert "link stopped" in federation.does("status", "--region", "south", status=1)
+        mirror_maker(federation.north).kill()  # it is started again, without anybody asking
         late = await anna.makes("forum", "/threads", opening)
         answered = await berit.makes("forum", f"/threads/{thread['id']}/posts", {"body": "Mine are too."})
 
@@ -151,9 +157,16 @@ async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation:
 
         federation.does("link", "north", "start", "--region", "south")
         await read_by(berit, late, seconds=MIRRORED_SECONDS)
-        page = await anna.reads("forum", f"/threads/{thread['id']}")
-        assert answered["id"] in [post["id"] for post in page["posts"]]
+        await eventually(
+            lambda: anna.reads("forum", f"/threads/{thread['id']}"),
+            lambda page: answered["id"] in [post["id"] for post in page["posts"]],
+            seconds=MIRRORED_SECONDS,
+        )
 
     federation.process.send_signal(signal.SIGINT)
     assert federation.process.wait(STOP_SECONDS) == 0
     assert not [known for register in federation.registers() for known in register.read() if known.process()]
+
+    rebuilt = federation.does("rebuild", "--region", "south")
+    assert "north.shared.forum.posts.v1" in rebuilt
+    assert "The forum is what its topics say." in rebuilt
