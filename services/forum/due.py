@@ -12,6 +12,7 @@ from services.forum.replicas.applying import Replicas
 from services.forum.replicas.held import release_due
 from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES
+from services.forum.use_cases import reports
 from services.forum.use_cases.leaving import acknowledge_others, erase_some
 from shared import clock
 from shared.api import idempotency
@@ -62,9 +63,10 @@ class DueWork:
             self.projected.set()
 
     async def tidy(self) -> None:
-        """Drop idempotency keys of the day before yesterday and earlier."""
+        """Drop idempotency keys of the day before yesterday and earlier, and kept versions that nobody needs."""
         async with self.sessions() as session, session.begin():
             await idempotency.forget_old(session)
+            await reports.tidy(session)
 
 
 async def highest_version(session: AsyncSession, region: str) -> int:

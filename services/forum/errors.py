@@ -5,8 +5,12 @@ Problem
  ├ ProfileNeeded
  ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
  ├ ThreadRemoved, ThreadHidden, PostRemoved, OwnPost
- └ PostTooLong
+ ├ PostTooLong
+ ├ WritingPaused
+ └ SanctionForMembers, SanctionNotFound (a NotFound)
 """
+
+from datetime import datetime
 
 from shared.api.problems import NotFound, Problem
 
@@ -93,3 +97,25 @@ class PostTooLong(Problem):
     status = 422
     type = "post-too-long"
     title = "A post can be about 16,000 letters long. Please shorten it or write it in two."
+
+
+class WritingPaused(Problem):
+    """Until `until` (with `reason`, the peer consultant's words to this member) nothing is taken from them."""
+
+    status = 403
+    type = "writing-paused"
+    title = "You are having a pause from writing in the forum. Reading stays open, and so do cafés."
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(extra={"until": until.isoformat(), "reason": reason})
+
+
+class SanctionForMembers(Problem):
+    status = 409
+    type = "sanction-for-members"
+    title = "A pause from writing is for members; peer consultants talk with each other."
+
+
+class SanctionNotFound(NotFound):
+    type = "sanction-not-found"
+    title = "There is no such pause, or it is over."

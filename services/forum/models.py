@@ -17,9 +17,11 @@ from shared.contracts.payloads.forum import (
     Hide,
     ModerationDecided,
     PostPublished,
+    PostReported,
     ProfilePresented,
     ReactionGiven,
     ReactionKind,
+    ReportCategory,
     ThreadOpened,
     Wish,
 )
@@ -193,6 +195,23 @@ class Moderation(Replicated, Base):
         return ModerationDecided(
             id=self.id, home=self.home, version=self.version, target_id=self.target_id,
             target_kind="thread" if self.target_kind == "thread" else "post", hides=hides, lifts=tuple(self.lifts),
+        )  # fmt: skip
+
+
+class Report(Replicated, Base):
+    """That a post was told of, for the peer consultants at its writer's home."""
+
+    __tablename__ = "reports"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[bytes]
+    post_id: Mapped[UUID]
+    category: Mapped[ReportCategory | None] = mapped_column(Text)
+
+    def record(self) -> PostReported:
+        """The whole state, as published."""
+        return PostReported(
+            id=self.id, home=self.home, version=self.version, erased=self.erased, nonce=self.nonce.hex(),
+            post_id=self.post_id, category=self.category,
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.api.text import Line, Text
-from shared.contracts.payloads.forum import ReactionKind, Wish
+from shared.contracts.payloads.forum import ReactionKind, ReportCategory, Wish
 
 Title = Annotated[Line, StringConstraints(max_length=120)]
 Reason = Annotated[Line, StringConstraints(max_length=200)]
@@ -56,6 +56,18 @@ class NewHide(Given):
     reason: Reason
 
 
+class NewReport(Given):
+    category: ReportCategory
+
+
+class NewSanction(Given):
+    """`category` is all that another region hears; the reason is for the member alone."""
+
+    category: ReportCategory
+    reason: Reason
+    days: Annotated[int, Field(ge=1, le=90)]
+
+
 class ProfileShown(BaseModel):
     """`look_alike`: an older name looks like this one, so this one bears a neutral mark everywhere."""
 
@@ -64,6 +76,17 @@ class ProfileShown(BaseModel):
     mark: int | None
     role: Literal["member", "consultant"] | None
     look_alike: bool
+
+
+class Pause(BaseModel):
+    """Nothing can be written until then; told to its member alone."""
+
+    until: datetime
+    reason: str
+
+
+class OwnProfileShown(ProfileShown):
+    paused: Pause | None
 
 
 class NameLooked(BaseModel):
@@ -128,8 +151,8 @@ class ThreadRead(ThreadShown):
 class NewsItem(BaseModel):
     """`after` goes into the thread's `after`: the page that follows starts with what is new."""
 
-    kind: Literal["reply", "hidden", "restored"]
-    thread_id: UUID
+    kind: Literal["reply", "hidden", "restored", "paused", "pause-lifted"]
+    thread_id: UUID | None
     title: str | None
     post_id: UUID | None
     after: UUID | None
@@ -157,3 +180,35 @@ class Found(BaseModel):
 
 class HideMade(BaseModel):
     id: UUID
+
+
+class ReportShown(BaseModel):
+    """A post that peer consultants were told of, as it was then (`kept_html`); `upto` goes into closing.
+
+    `after` goes into the thread's `after`: the page that follows has the post.
+    """
+
+    post_id: UUID
+    thread_id: UUID
+    after: UUID | None
+    upto: UUID
+    title: str | None
+    author: ProfileShown | None
+    categories: list[ReportCategory]
+    kept_html: str | None
+    changed: bool
+    removed: bool
+    hidden: bool
+
+
+class ReportList(BaseModel):
+    items: list[ReportShown]
+
+
+class SanctionShown(Pause):
+    id: UUID
+    author: ProfileShown
+
+
+class SanctionList(BaseModel):
+    items: list[SanctionShown]

@@ -124,6 +124,7 @@ POSTS = Topic("shared.forum.posts.v1", Kind.STATE, (forum.PostPublished,), "foru
 REACTIONS = Topic("shared.forum.reactions.v1", Kind.STATE, (forum.ReactionGiven,), "forum")
 MODERATION = Topic("shared.forum.moderation.v1", Kind.STATE, (forum.ModerationDecided,), "forum", text=True)
 ERASURES = Topic("shared.forum.erasures.v1", Kind.STATE, (forum.ErasureRequested,), "forum")
+REPORTS = Topic("shared.forum.reports.v1", Kind.STATE, (forum.PostReported,), "forum")
 DIGESTS = Topic(
     "shared.forum.digests.v1", Kind.STATE, (forum.DigestSummed,), "forum", when_sent=WhenSent.DELETE
 )
@@ -231,6 +232,7 @@ CATALOGUE: tuple[Topic, ...] = (
     REACTIONS,
     MODERATION,
     ERASURES,
+    REPORTS,
     DIGESTS,
     SUMMARY,
     *IDENTITY_AUDIENCES.values(),

@@ -87,6 +87,7 @@ def bodies(here: Here) -> dict[str, tuple[str, dict[str, Any]]]:
         "forum POST /threads/{thread_id}/posts": (MEMBER, {"body": "B"}),
         "forum PUT /posts/{post_id}": (MEMBER, {"body": "B"}),
         "forum POST /posts/{post_id}/hides": (CONSULTANT, {"reason": "R"}),
+        "forum PUT /posts/{post_id}/sanction": (CONSULTANT, {"category": "other", "reason": "R", "days": 1}),
         "events POST /communities": (OPERATOR, {"name": f"N {uuid4().hex[:6]}", "area": "A"}),
         "events POST /gatherings": (CONSULTANT, cafe | {"community_id": community}),
         "events PUT /gatherings/{gathering_id}": (CONSULTANT, cafe | {"reason": "R"}),

@@ -37,6 +37,10 @@ FOR_EVERYBODY = {
     "DELETE /posts/{post_id}/reactions/{kind}",
     "POST /posts/{post_id}/hides",
     "DELETE /posts/{post_id}/hides",
+    "PUT /posts/{post_id}/report",
+    "DELETE /posts/{post_id}/report",
+    "PUT /posts/{post_id}/sanction",
+    "DELETE /sanctions/{sanction_id}",
     "GET /studies/{study_id}/published",
 }
 OWNED = [

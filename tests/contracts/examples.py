@@ -12,6 +12,7 @@ from shared.contracts.payloads.forum import (
     Hide,
     ModerationDecided,
     PostPublished,
+    PostReported,
     ProfilePresented,
     ReactionGiven,
     ThreadOpened,
@@ -100,6 +101,15 @@ EXAMPLES: tuple[Payload, ...] = (
         posts=(uuid(3),),
         reactions=(uuid(4),),
         acknowledged=True,
+    ),
+    PostReported(
+        id=uuid(13),
+        home="south",
+        version=VERSION,
+        erased=True,
+        nonce=NONCE,
+        post_id=uuid(3),
+        category="worry",
     ),
     DigestSummed(
         id="south:north:posts:2968",

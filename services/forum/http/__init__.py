@@ -1,5 +1,5 @@
 """The forum's routes. Each translates, makes one call, and is done."""
 
-from services.forum.http import own, posts, profiles, threads
+from services.forum.http import own, posts, profiles, reports, sanctions, threads
 
-routers = (profiles.router, threads.router, posts.router, own.router)
+routers = (profiles.router, threads.router, posts.router, reports.router, sanctions.router, own.router)

@@ -7,8 +7,10 @@ from fastapi import Response
 from services.forum.errors import NoProfileYet, ProfileNeeded
 from services.forum.http.service import Here, Namer, Reader, answer
 from services.forum.queries import own
-from services.forum.schemas import NameChosen, NameLooked, NameMaybeChosen, ProfileShown
+from services.forum.queries.sanctions import own_pause
+from services.forum.schemas import NameChosen, NameLooked, NameMaybeChosen, OwnProfileShown, ProfileShown
 from services.forum.use_cases import profiles
+from shared import clock
 from shared.api import routes
 from shared.api.transactions import Session
 from shared.database.statements import driver_of
@@ -16,13 +18,14 @@ from shared.database.statements import driver_of
 router = routes.router("forum names")
 
 
-@router.get("/profile", response_model=ProfileShown)
+@router.get("/profile", response_model=OwnProfileShown)
 async def show_own_profile(here: Here, caller: Reader) -> Response:
-    """The caller's forum name and mark."""
+    """The caller's forum name and mark, and until when they can't write, if so."""
     profile_id = await own.own_profile(here.database, caller.alias)
     if profile_id is None:
         raise NoProfileYet()
-    return answer(await own.profile(here.database, profile_id))
+    paused = await own_pause(here.database, caller.alias, clock.now())
+    return answer(await own.profile(here.database, profile_id) | {"paused": paused})
 
 
 @router.post("/profile", status_code=201, response_model=ProfileShown)

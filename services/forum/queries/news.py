@@ -5,6 +5,7 @@
 from uuid import UUID
 
 from services.forum.queries.fragments import READER, hidden, unread
+from shared import clock
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 
@@ -37,6 +38,11 @@ LEFT JOIN moderation_news n ON n.alias = $1
 LEFT JOIN threads t ON t.id = n.thread_id
 ORDER BY n.told_at DESC LIMIT {MOST}
 """
+# What a pause says now, until its member has opened the page that says it.
+PAUSE = """
+SELECT CASE WHEN lifted THEN 'pause-lifted' ELSE 'paused' END AS kind, CASE WHEN NOT lifted THEN reason END AS reason
+FROM sanctions WHERE alias = $1 AND NOT seen AND (lifted OR until > $2)
+"""
 
 
 async def for_you(database: Fetches, alias: UUID) -> dict[str, object]:
@@ -56,6 +62,17 @@ async def for_you(database: Fetches, alias: UUID) -> dict[str, object]:
         }
         for row in moderation
         if row["kind"]
+    ]
+    items += [
+        {
+            "kind": row["kind"],
+            "thread_id": None,
+            "title": None,
+            "post_id": None,
+            "after": None,
+            "reason": row["reason"],
+        }
+        for row in await database.fetch(PAUSE, alias, clock.now())
     ]
     items += [
         {

@@ -20,6 +20,7 @@ POSTS = """SELECT id, thread_id, opening, body, edited, written FROM posts WHERE
     ORDER BY id"""
 REACTIONS = "SELECT id, post_id, kind FROM reactions WHERE author_id = $1 AND NOT erased ORDER BY id"
 WATCHING = "SELECT thread_id FROM watching WHERE alias = $1 ORDER BY thread_id"
+PAUSE = "SELECT reason, until, lifted FROM sanctions WHERE alias = $1"
 READ = "SELECT thread_id, opened_at FROM read_marks WHERE alias = $1 ORDER BY thread_id"
 
 
@@ -66,6 +67,7 @@ async def export(database: Fetches, alias: UUID) -> dict[str, Any]:
             }
             for row in await database.fetch(REACTIONS, profile_id)
         ],
+        "pauses": [dict(row) for row in await database.fetch(PAUSE, alias)],
         "watching": [row["thread_id"] for row in await database.fetch(WATCHING, alias)],
         "opened": [
             {"thread_id": row["thread_id"], "last_opened_at": row["opened_at"]}

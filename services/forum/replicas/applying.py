@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.ids import Home
 from services.forum.replicas.announcing import settle_posts, tell_authors
+from services.forum.replicas.concerns import forget_of, hear
 from services.forum.replicas.held import hold
 from services.forum.replicas.marking import mark
 from services.forum.replicas.tables import TABLES, Table
@@ -22,7 +23,7 @@ from services.forum.rules.waiting import is_held
 from shared import clock
 from shared.bus.records import Received
 from shared.contracts.payloads.payload import State
-from shared.contracts.topics import MODERATION, POSTS
+from shared.contracts.topics import MODERATION, POSTS, PROFILES, REPORTS
 from shared.database import security_log
 from shared.hlc import milliseconds
 from shared.outbox import add as outbox
@@ -100,6 +101,10 @@ class Replicas:
             overtaken = await _read_back(session, table, own)
         if table.topic is MODERATION:
             await tell_authors(session, sorted({record.payload.target_id for record in newest}), at)
+        if table.topic is REPORTS:
+            await hear(session, self._home.region, [record.payload.id for record in newest], at)
+        if table.topic is PROFILES:
+            await forget_of(session, [record.payload.id for record in newest if record.payload.erased])
         if overtaken:
             await self._publish_again(session, table, overtaken)
 

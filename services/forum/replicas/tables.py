@@ -16,13 +16,14 @@ from services.forum.models import (
     Profile,
     Reaction,
     Replicated,
+    Report,
     Thread,
 )
 from services.forum.names import skeleton
 from services.forum.rendering import render
 from services.forum.rules.counting import written
 from shared.contracts.payloads.forum import PostPublished, ProfilePresented
-from shared.contracts.topics import ERASURES, MODERATION, POSTS, PROFILES, REACTIONS, THREADS, Topic
+from shared.contracts.topics import ERASURES, MODERATION, POSTS, PROFILES, REACTIONS, REPORTS, THREADS, Topic
 
 Columns = dict[str, str]  # column → its type in the record
 
@@ -168,6 +169,7 @@ TABLES = {
             Moderation,
             _moderation,
         ),
+        Table(REPORTS, "reports", {**NONCE, "post_id": "uuid", "category": "text"}, Report),
         Table(
             ERASURES,
             "erasures",

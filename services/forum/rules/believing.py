@@ -8,6 +8,7 @@ from shared.contracts.payloads.forum import (
     ErasureRequested,
     ModerationDecided,
     PostPublished,
+    PostReported,
     ProfilePresented,
     ReactionGiven,
     ThreadOpened,
@@ -45,6 +46,8 @@ def _is_genuine(state: State) -> bool:
             return stands_where_its_id_says and _is_authored(state)
         case ThreadOpened() | ReactionGiven():
             return _is_authored(state)
+        case PostReported():
+            return is_entity_of(state.id, state.home, bytes.fromhex(state.nonce))
         case ModerationDecided():
             return state.id == f"{state.target_id}:{state.home}"
         case ErasureRequested():

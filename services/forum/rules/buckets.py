@@ -15,7 +15,7 @@ from uuid import UUID
 from services.forum.rules.waiting import HELD_AHEAD_MS
 from shared.contracts.payloads.payload import COUNTER_BITS
 
-Kind = Literal["profiles", "threads", "posts", "reactions", "moderation", "erasures"]
+Kind = Literal["profiles", "threads", "posts", "reactions", "moderation", "reports", "erasures"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BY_DIGIT: tuple[Kind, ...] = ("profiles", "erasures")  # whose ids tell no time
 DIGITS = 16

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.ids import Home
 from services.forum.models import PROJECTION, Authored, Member, Post, Profile, Reaction, Thread
+from services.forum.replicas.concerns import forget_of
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.contracts.topics import ERASURES, POSTS, PROFILES, REACTIONS, THREADS, Topic
@@ -32,6 +33,7 @@ FORGET = (
     text("DELETE FROM watching WHERE alias = :alias"),
     text("DELETE FROM read_marks WHERE alias = :alias"),
     text("DELETE FROM moderation_news WHERE alias = :alias"),
+    text("DELETE FROM sanctions WHERE alias = :alias"),
 )
 STATE_ERASURE = text(f"""
 INSERT INTO erasures AS e (id, home, version, erased, projection, arrived_at, erasure_id, profiles, threads, posts,
@@ -105,6 +107,7 @@ async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
         profile = await session.get(Profile, member.profile_id, with_for_update=True)
     if profile is not None:
         await _state_request(session, home, member.erasure_id, profile.id, at)
+        await forget_of(session, [profile.id])
         if await _erase_written(session, home, profile.id):
             return True
         profile.erase(home)

@@ -8,7 +8,7 @@ from services.forum.errors import PostNotFound, PostTooLong
 from services.forum.ids import Home
 from services.forum.models import Post, Thread
 from services.forum.policy import too_long
-from services.forum.use_cases.writers import profile_of
+from services.forum.use_cases.writers import profile_of, require_writing
 from shared.contracts.topics import POSTS, THREADS
 from shared.outbox import add as outbox
 
@@ -16,10 +16,12 @@ from shared.outbox import add as outbox
 async def edit_post(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, body: str) -> None:
     """Replaces the text for good; no earlier version is kept. Visibility doesn't change.
 
-    Raises AccountClosed, ProfileNeeded, PostNotFound (somebody else's, too), PostRemoved, PostTooLong.
+    Raises AccountClosed, WritingPaused, ProfileNeeded, PostNotFound (somebody else's, too), PostRemoved,
+    PostTooLong.
     """
     if too_long(body):
         raise PostTooLong()
+    await require_writing(session, alias)
     post = await _own_post(session, alias, post_id)
     before = post.version
     post.edit(body, home)

@@ -10,7 +10,7 @@ from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, Profi
 from services.forum.ids import Home, Identity
 from services.forum.models import Profile
 from services.forum.names import fault_of, skeleton
-from services.forum.use_cases.writers import Writers, locked_member
+from services.forum.use_cases.writers import Writers, locked_member, require_writing
 from shared import clock
 from shared.contracts.topics import PROFILES
 from shared.database.statements import driver_of
@@ -76,9 +76,10 @@ async def author_of(
 async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
     """A member changes their forum name; the one before stays reserved.
 
-    Raises AccountClosed, ProfileNeeded, NameIsFixed, NameNotPossible, NameTaken.
+    Raises AccountClosed, WritingPaused, ProfileNeeded, NameIsFixed, NameNotPossible, NameTaken.
     """
     member = await locked_member(session, alias, "member")
+    await require_writing(session, alias)
     profile = await session.get_one(Profile, member.writes_as(), with_for_update=True)
     if profile.role == "consultant":
         raise NameIsFixed()

@@ -14,6 +14,7 @@ from services.forum.models import PROJECTION
 from services.forum.policy import MARK_STAYS_BACK, too_long
 from services.forum.queries.fragments import hidden, look_alike
 from services.forum.queries.own import own_profile
+from services.forum.queries.sanctions import require_no_pause
 from services.forum.rendering import render
 from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Writers
@@ -58,6 +59,9 @@ WITH writer AS (
     SELECT p.id AS author_id, p.name, p.mark, p.role, {look_alike("p")} AS look_alike
     FROM members m JOIN profiles p ON p.id = m.profile_id
     WHERE m.alias = :alias AND m.profile_id = :author_id AND NOT m.closed AND NOT m.erased
+        AND NOT EXISTS (
+            SELECT FROM sanctions s
+            WHERE s.alias = m.alias AND NOT s.lifted AND s.until > CAST(:at AS timestamptz))
 ), thread AS (
     SELECT t.id FROM threads t WHERE t.id = :thread_id AND NOT t.erased AND NOT {hidden("t.id", "t.home")}
 ), claimed AS (
@@ -163,6 +167,7 @@ async def _write(
     if row["author_id"] is None:
         writers.forget(command.alias)
         await own_profile(database, command.alias)  # refuses who is closed
+        await require_no_pause(database, command.alias, at)
         raise ProfileNeeded()
     raise await _why_not(database, command.thread_id)
 

@@ -13,7 +13,7 @@ from services.forum.models import Post, Thread, authored_by
 from services.forum.policy import MARK_STAYS_BACK, too_long
 from services.forum.rendering import render
 from services.forum.use_cases.profiles import author_of
-from services.forum.use_cases.writers import Writers, open_member
+from services.forum.use_cases.writers import Writers, open_member, require_writing
 from shared.contracts.payloads.activity import PostWritten
 from shared.contracts.payloads.forum import Wish
 from shared.contracts.topics import ACTIVITY, POSTS, THREADS
@@ -45,11 +45,12 @@ class OpenThread:
 async def open_thread(session: AsyncSession, home: Home, writers: Writers, command: OpenThread) -> Thread:
     """A thread with its opening; its writer watches it, and a member's opening counts as a post.
 
-    Raises AccountClosed, ProfileNeeded, PostTooLong.
+    Raises AccountClosed, WritingPaused, ProfileNeeded, PostTooLong.
     """
     if too_long(command.body):
         raise PostTooLong()
     await open_member(session, command.alias)
+    await require_writing(session, command.alias)
     author = await author_of(session, home, writers, command.alias, command.role, command.name)
     version = home.clock.tick()
     thread = Thread(

@@ -9,7 +9,9 @@ from services.forum.errors import ProfileNeeded
 from services.forum.ids import Identity
 from services.forum.models import Member
 from services.forum.queries.own import own_profile
-from shared.database.statements import Fetches
+from services.forum.queries.sanctions import require_no_pause
+from shared import clock
+from shared.database.statements import Fetches, driver_of
 
 FIND = """SELECT p.id, p.nonce FROM members m JOIN profiles p ON p.id = m.profile_id
     WHERE m.alias = $1 AND NOT m.closed AND NOT m.erased"""
@@ -67,3 +69,8 @@ async def profile_of(session: AsyncSession, alias: UUID) -> UUID:
     if member is None:
         raise ProfileNeeded()
     return member.writes_as()
+
+
+async def require_writing(session: AsyncSession, alias: UUID) -> None:
+    """Raises WritingPaused."""
+    await require_no_pause(await driver_of(session), alias, clock.now())

@@ -10,6 +10,7 @@ from shared.contracts.payloads.payload import State
 Nonce = str  # 16 bytes as 32 hexadecimal digits; ids commit to their home through it
 Wish = Literal["listen", "experiences", "advice"]
 ReactionKind = Literal["thanks", "recognise", "thinking"]
+ReportCategory = Literal["worry", "identifies", "unkind", "other"]
 NONCE = Field(pattern=r"^[0-9a-f]{32}$")
 
 
@@ -102,6 +103,19 @@ class ErasureRequested(State):
     posts: tuple[UUID, ...] = ()
     reactions: tuple[UUID, ...] = ()
     acknowledged: bool = False
+
+
+class PostReported(State):
+    """That somebody told a peer consultant about a post: for those at its writer's home. Never who, never in words.
+
+    `home`: where it was told.
+    """
+
+    type: ClassVar[str] = "peercafe.forum.post.reported.v1"
+    id: UUID
+    nonce: Nonce = NONCE
+    post_id: UUID
+    category: ReportCategory | None = None
 
 
 class DigestSummed(State):

@@ -1,0 +1,38 @@
+"""Telling peer consultants about a post; what they were told."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+
+from services.forum.http.service import Here, Moderator, Writer, answer
+from services.forum.queries.reports import open_reports
+from services.forum.schemas import NewReport, ReportList
+from services.forum.use_cases import reports
+from shared.api import routes
+from shared.api.transactions import Session
+
+router = routes.router("reports")
+
+
+@router.put("/posts/{post_id}/report", status_code=204)
+async def tell(post_id: UUID, body: NewReport, here: Here, session: Session, caller: Writer) -> None:
+    """Tell peer consultants about a post. Nobody learns who told, and its writer not even that somebody did."""
+    await reports.tell(session, here.home, here.secret, caller.alias, post_id, body.category)
+
+
+@router.get("/reports", response_model=ReportList)
+async def list_reports(here: Here, caller: Moderator) -> Response:
+    """Posts that peer consultants were told of, as they were then; what has waited longest first."""
+    return answer(await open_reports(here.database, caller.alias, here.home.region))
+
+
+@router.delete("/posts/{post_id}/report", status_code=204)
+async def close(
+    post_id: UUID,
+    session: Session,
+    caller: Moderator,
+    upto: Annotated[UUID, Query(description="As the list says: what was told later stays.")],
+) -> None:
+    """Be done with a post. What was kept of it is deleted."""
+    await reports.close(session, caller.alias, post_id, upto)

@@ -1,0 +1,56 @@
+"""What peer consultants of this region hear from abroad about its posts, and the versions they are kept in."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import clock
+
+# What a neighbour passed on about posts of ours; once, however often its record comes. A post that was removed
+# meanwhile counts, too: somebody may be worried about who wrote it.
+HEAR = text("""
+INSERT INTO concerns (id, post_id, category, arrived_at)
+SELECT r.id, r.post_id, r.category, :at
+FROM reports r LEFT JOIN posts p ON p.id = r.post_id LEFT JOIN profiles w ON w.id = p.author_id
+WHERE r.id = ANY (:reports) AND r.home <> :region AND r.category IS NOT NULL
+    AND coalesce(p.home, :region) = :region AND w.erased IS NOT TRUE
+ON CONFLICT DO NOTHING RETURNING post_id
+""")
+# The text as it is now. Nothing of somebody who has left.
+KEEP = text("""
+INSERT INTO kept_versions (post_id, title, body_html)
+SELECT p.id, CASE WHEN p.opening THEN t.title END, p.body_html
+FROM posts p LEFT JOIN threads t ON t.id = p.thread_id LEFT JOIN profiles w ON w.id = p.author_id
+WHERE p.id = ANY (:posts) AND NOT p.erased AND p.body_html IS NOT NULL AND w.erased IS NOT TRUE
+ON CONFLICT (post_id) DO NOTHING
+""")
+FORGET_OF = text(
+    "DELETE FROM kept_versions k USING posts p WHERE p.id = k.post_id AND p.author_id = ANY (:profiles)"
+)
+CLOSE_OF = text(
+    "UPDATE concerns c SET closed_on = :on, told_by = NULL FROM posts p"
+    " WHERE c.closed_on IS NULL AND p.id = c.post_id AND p.author_id = ANY (:profiles)"
+)
+
+
+async def hear(session: AsyncSession, region: str, reports: Collection[UUID], at: datetime) -> None:
+    """What neighbours passed on about posts of this `region` stands in its list from now on."""
+    posts = await session.scalars(HEAR, {"reports": list(reports), "region": region, "at": at})
+    await keep(session, set(posts))
+
+
+async def keep(session: AsyncSession, posts: Collection[UUID]) -> None:
+    """Posts as they are now, until peer consultants are done with them; what is kept already stays as it is."""
+    if posts:
+        await session.execute(KEEP, {"posts": list(posts)})
+
+
+async def forget_of(session: AsyncSession, profiles: Collection[UUID]) -> None:
+    """Nothing is kept of who has left, and nobody is asked to look after them."""
+    if profiles:
+        gone = {"profiles": list(profiles)}
+        await session.execute(FORGET_OF, gone)
+        await session.execute(CLOSE_OF, gone | {"on": clock.today()})

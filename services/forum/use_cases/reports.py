@@ -1,0 +1,107 @@
+"""Telling peer consultants about a post, and being done with it.
+
+A member tells those of their own region; where the writer belongs to another, its peer consultants hear of it by a
+record of post and category. Nobody is told who told.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.forum.errors import PostNotFound, PostRemoved
+from services.forum.ids import Home, Identity
+from services.forum.models import PROJECTION, Post, Report
+from services.forum.replicas.concerns import keep
+from services.forum.use_cases.writers import open_member
+from shared import clock
+from shared.contracts.payloads.forum import ReportCategory
+from shared.contracts.topics import REPORTS
+from shared.database import security_log
+from shared.keys import keyed_hash
+from shared.outbox import add as outbox
+
+TELL = text(
+    "INSERT INTO concerns (id, post_id, category, told_by, arrived_at)"
+    " VALUES (:id, :post, :category, :told_by, :at) ON CONFLICT (post_id, told_by) DO NOTHING"
+)
+CLOSE = text("""
+UPDATE concerns SET closed_on = :on, told_by = NULL
+WHERE post_id = :post AND closed_on IS NULL
+    AND arrived_at <= (SELECT c.arrived_at FROM concerns c WHERE c.id = :upto AND c.post_id = :post)
+""")
+# Where nobody is told any more, also because a region was muted; and of who left while something was just being kept.
+TIDY = text("""
+DELETE FROM kept_versions k WHERE NOT EXISTS (
+    SELECT FROM concerns c LEFT JOIN reports r ON r.id = c.id
+    WHERE c.post_id = k.post_id AND c.closed_on IS NULL
+        AND (r.home IS NULL OR r.home NOT IN (SELECT region FROM muted_regions)))
+OR EXISTS (SELECT FROM posts p JOIN profiles w ON w.id = p.author_id WHERE p.id = k.post_id AND w.erased)
+""")
+
+
+async def tell(
+    session: AsyncSession, home: Home, secret: bytes, alias: UUID, post_id: UUID, category: ReportCategory
+) -> None:
+    """Tells peer consultants about a post, and keeps it as it is until they are done. Twice is once.
+
+    Raises AccountClosed, PostNotFound, PostRemoved.
+    """
+    await open_member(session, alias)
+    post = await session.get(Post, post_id)
+    if post is None:
+        raise PostNotFound()
+    if post.erased:
+        raise PostRemoved()
+    version = home.clock.tick()
+    identity = home.entity(version)
+    told = await session.execute(
+        TELL,
+        {
+            "id": identity.id,
+            "post": post_id,
+            "category": category,
+            "told_by": keyed_hash(secret, "told", alias.bytes, post_id.bytes),
+            "at": clock.now(),
+        },
+    )
+    if not told.rowcount:  # type: ignore[attr-defined]
+        return
+    await keep(session, [post_id])
+    if post.home != home.region:
+        await pass_on(session, home, identity, version, post_id, category)
+
+
+async def pass_on(
+    session: AsyncSession,
+    home: Home,
+    identity: Identity,
+    version: int,
+    post_id: UUID,
+    category: ReportCategory,
+) -> None:
+    """Tells the home of the post's writer: the post and the category, never who told, never in words."""
+    report = Report(
+        id=identity.id, nonce=identity.nonce, home=home.region, version=version, erased=False, projection=PROJECTION,
+        arrived_at=clock.now(), post_id=post_id, category=category,
+    )  # fmt: skip
+    session.add(report)
+    await session.flush()
+    await outbox.add(session, REPORTS, report.id, report.record())
+
+
+async def close(session: AsyncSession, alias: UUID, post_id: UUID, upto: UUID) -> None:
+    """Peer consultants are done with a post, as far as they were told `upto` this; what they kept of it goes.
+
+    Raises AccountClosed.
+    """
+    await open_member(session, alias)
+    closed = await session.execute(CLOSE, {"post": post_id, "upto": upto, "on": clock.today()})
+    if closed.rowcount:  # type: ignore[attr-defined]
+        await session.execute(TIDY)
+        await security_log.note(session, "report-closed", alias, post_id)
+
+
+async def tidy(session: AsyncSession) -> None:
+    """Drop kept versions that nobody needs any more."""
+    await session.execute(TIDY)
