@@ -31,27 +31,16 @@ def link(data: Path, region: str, *, start: bool) -> None:
 
 def reset_link(data: Path, region: str) -> None:
     """Forget how far that neighbour was mirrored: all it has comes again, which changes nothing that is here."""
-    from deploy.federation.lag import offsets_topic
-    from shared.bus.broker import make_admin
+    from deploy.federation.resetting import forget_offsets
     from shared.settings import KafkaSettings
 
     known = _knowing(data, region)
     bootstrap = str(running_region(data)["kafka"])
-
-    async def forget() -> None:
-        admin = make_admin(KafkaSettings(bootstrap_servers=bootstrap), "federation")
-        try:
-            await admin.start()
-            if offsets_topic(region) in await admin.list_topics():
-                await admin.delete_topics([offsets_topic(region)])
-        finally:
-            await admin.close()
-
     linked = known.neighbour(region).linked
     if linked:
         _change(data, known.linking(region, linked=False))
     with kafka_answers(bootstrap):
-        asyncio.run(forget())
+        asyncio.run(forget_offsets(KafkaSettings(bootstrap_servers=bootstrap), region))
     if linked:
         _change(data, known)
     print(f"All that {region} has is mirrored again.")  # noqa: T201

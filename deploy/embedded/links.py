@@ -10,16 +10,18 @@ from deploy.embedded.addresses import REGION_FILE
 from deploy.embedded.errors import Interrupted, StartFailure
 from deploy.embedded.supervisor import Supervisor
 from deploy.federation.admitting import admit
-from deploy.federation.lag import lags
+from deploy.federation.lag import lags, settings_of
 from deploy.federation.neighbours import Federation, mirrored_topics
+from deploy.federation.resetting import MirroredClusters, forget_offsets
 from deploy.kafka.topics import apply
-from shared.bus.agreement import agreed_with, wait_for_cluster
+from shared.bus.agreement import agreed_with, cluster_of, wait_for_cluster
 from shared.contracts.topics import CATALOGUE
 from shared.database.engine import make_engine, make_sessions
 from shared.region import load_region
 from shared.settings import KafkaSettings
 
 LOOK_SECONDS = 0.5
+CLUSTER_SECONDS = 10.0
 LONGEST_WAIT = 20.0  # less than the command that stops a link waits
 _log = structlog.get_logger()
 
@@ -30,6 +32,12 @@ class Links:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._known: Federation | None = None
+        self._changing = asyncio.Lock()
+
+    @property
+    def _own(self) -> KafkaSettings:
+        _, running = self._supervisor.running()
+        return KafkaSettings(bootstrap_servers=running.bootstrap)
 
     async def prepare(self) -> None:
         """Make all topics, own and mirrored, and let neighbours in. Raises KafkaError."""
@@ -37,7 +45,7 @@ class Links:
         if federation == self._known:
             return
         _, running = self._supervisor.running()
-        kafka = KafkaSettings(bootstrap_servers=running.bootstrap)
+        kafka = self._own
         await apply(kafka, [*CATALOGUE, *mirrored_topics(federation.regions)])
         if federation.doorway is not None and running.doorway is not None:
             await admit(kafka, federation.admitted, federation.left)
@@ -52,7 +60,9 @@ class Links:
                 if self._supervisor.linked_for_good:
                     failures = 0
                 seconds = LOOK_SECONDS
-                if await asyncio.to_thread(self._supervisor.link):
+                async with self._changing:
+                    ended = await asyncio.to_thread(self._supervisor.link)
+                if ended:
                     _log.warning("MirrorMaker ended and was started again")
                     seconds *= 2**failures
                     failures += 1
@@ -64,15 +74,36 @@ class Links:
                 _log.error("links aren't as they should be", error=type(error).__name__)
             await asyncio.sleep(min(seconds, LONGEST_WAIT))
 
+    async def watch_clusters(self) -> None:
+        """Mirror a neighbour from its beginning when its Kafka is another one than before; until cancelled.
+
+        MirrorMaker goes by the number of a record, and would pass over as many of the new ones as it had mirrored.
+        """
+        data = self._supervisor.data
+        region = load_region(data / REGION_FILE).id
+        clusters = MirroredClusters(data)
+        while True:
+            await asyncio.sleep(CLUSTER_SECONDS)
+            for neighbour in Federation.of(data).linked:
+                try:
+                    cluster = await cluster_of(settings_of(neighbour, region))
+                    if not clusters.is_another(neighbour.region, cluster):
+                        continue
+                    async with self._changing:
+                        await asyncio.to_thread(self._supervisor.unlink)
+                        await forget_offsets(self._own, neighbour.region)
+                        clusters.note(neighbour.region, cluster)
+                    _log.warning("a neighbour's Kafka is another one: all it has is mirrored again")
+                except (KafkaError, OSError):
+                    continue  # it will be asked again
+
     async def catch_up(self, say: Callable[[str], None], stop: asyncio.Event) -> None:
         """Wait until all that neighbours have is here, where the forum is about to read its topics back.
 
         What was erased since the backup may stand only in a neighbour's topic. An operator who stops a link gets on
         without that neighbour. To be awaited while `watch` runs. Raises Interrupted when the region is to stop.
         """
-        _, running = self._supervisor.running()
-        kafka = KafkaSettings(bootstrap_servers=running.bootstrap)
-        data = self._supervisor.data
+        kafka, data = self._own, self._supervisor.data
         if not Federation.of(data).linked or not await self._will_read_back(kafka):
             return
         region = load_region(data / REGION_FILE).id

@@ -90,8 +90,8 @@ class Region:
                             f"The machine had stopped without warning: {again} records go out again."
                         )
                     mark.set()
-                    linking = asyncio.create_task(links.watch())
-                    stack.callback(linking.cancel)
+                    for watching in (links.watch(), links.watch_clusters()):
+                        stack.callback(asyncio.create_task(watching).cancel)
                     await links.catch_up(self.progress.say, stop)
                     await self._serve(supervisor, facts, (public, inner, operators), stop)
                 except Exception as error:

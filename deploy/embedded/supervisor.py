@@ -153,6 +153,13 @@ class Supervisor:
         assert self.kafka is not None
         return self.redis, self.kafka
 
+    def unlink(self) -> None:
+        """Stop MirrorMaker, until `link` is called again."""
+        with self._changing:
+            if self.mirror is not None:
+                self.mirror.stop()
+                self.mirror.neighbours = ()
+
     @property
     def linked_for_good(self) -> bool:
         """Whether MirrorMaker needn't be watched closely."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.bus.backlog import Backlog as BusBacklog
 from shared.bus.bus import Bus
+from shared.contracts.topics import RESEARCH
 from shared.database.engine import sized
 from shared.database.faults import ERRORS
 from shared.database.statements import Statements
@@ -20,7 +21,6 @@ from shared.telemetry.families import STEP, DailyTens, Family, Labels, counter, 
 from shared.telemetry.metrics import CONTENT_TYPE, Metrics
 from shared.telemetry.requests import CountRequests
 
-RESEARCH = "local.research."
 QUARTERS = 4
 MINUTE = 60
 

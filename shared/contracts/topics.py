@@ -15,6 +15,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 FACT_RETENTION_DAYS = 7
 SOURCES: tuple[identity.Source, ...] = get_args(identity.Source)
 LARGEST_MIRRORED = 1088 * 1024  # bytes: what a neighbour may keep (1 MiB), and how it is wrapped
+RESEARCH = "local.research."  # before a study's id
 DEAD_LETTER_DAYS = 30  # an unknown type waits there until the upgrade; inbox rows outlive it
 
 
@@ -252,7 +253,7 @@ CATALOGUE: tuple[Topic, ...] = (
 def research_topic(study_id: object) -> Topic:
     """The topic of one approved study's rows; the only kind made at run time."""
     return Topic(
-        f"local.research.{study_id}.v1",
+        f"{RESEARCH}{study_id}.v1",
         Kind.STATE,
         (analytics.ResearchRow,),
         "analytics",
@@ -269,6 +270,6 @@ def named(name: str) -> Topic:
     for topic in CATALOGUE:
         if topic.name == name:
             return topic
-    if name.startswith("local.research.") and name.endswith(".v1"):
-        return research_topic(name.removeprefix("local.research.").removesuffix(".v1"))
+    if name.startswith(RESEARCH) and name.endswith(".v1"):
+        return research_topic(name.removeprefix(RESEARCH).removesuffix(".v1"))
     raise KeyError(name)
