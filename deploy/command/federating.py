@@ -37,7 +37,7 @@ def status(
     data: Data = DATA,
     region: OfRegion = None,
 ) -> None:
-    """How the links are, of one region or of all of `make federation`; exit status 1 unless all are up."""
+    """How the links are, of one region or of all of `make federation`; exit status 1 unless all is well."""
     from deploy.command import federation_status
 
     datas = federation_status.regions_in(data) if region is None else [of(data, region)]
