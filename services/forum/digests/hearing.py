@@ -36,6 +36,11 @@ UNKNOWN = text(
     " AS told (home, kind, bucket) WHERE NOT EXISTS (SELECT FROM digests d"
     " WHERE (d.home, d.kind, d.bucket) = (told.home, told.kind, told.bucket)) ORDER BY home, kind, bucket"
 )
+ANSWER = text(
+    "UPDATE digests d SET published_at = NULL FROM unnest(CAST(:homes AS text[]), CAST(:kinds AS text[]),"
+    " CAST(:buckets AS bigint[]), CAST(:sums AS text[])) AS told (home, kind, bucket, sum)"
+    " WHERE (d.home, d.kind, d.bucket) = (told.home, told.kind, told.bucket) AND d.sum <> told.sum"
+)
 OWN = text(
     "SELECT d.kind, d.bucket, d.sums, d.sums_at FROM digests d"
     " JOIN unnest(CAST(:kinds AS text[]), CAST(:buckets AS bigint[])) AS told (kind, bucket)"
@@ -77,6 +82,7 @@ class Hearing:
         ours = [digest for digest in told if digest.about == self._home.region]
         await _hear(session, theirs, at)
         await _learn(session, theirs + ours)
+        await _answer(session, theirs)
         await self._compare(session, ours, at)
 
     async def _believable(
@@ -112,20 +118,20 @@ class Hearing:
         compared: list[dict[str, Any]] = []
         for digest in told:
             before = known.get((digest.home, digest.kind, digest.bucket))
-            verdict = verdict_on(digest, own.get((digest.kind, digest.bucket), ()), at)
+            verdict = verdict_on(digest, own.get((digest.kind, digest.bucket), ()))
             if verdict is not None and not (before is not None and _came_before(digest, before.version, at)):
                 compared.append(_next(digest, before, verdict, at))
         if compared:
             await session.execute(KEEP, compared)
 
 
-def verdict_on(digest: DigestSummed, own: Sequence[Snapshot], at: datetime) -> Verdict | None:
+def verdict_on(digest: DigestSummed, own: Sequence[Snapshot]) -> Verdict | None:
     """What a digest of ours says: against what we had at the mark up to which it was summed up.
 
     Both are on our own clock, and the sums are of the same rows however fast the bucket changes, so nothing has to be
     quiet first. None while we have no sum from before that mark: this database is new, or comes from a backup.
     """
-    until_ms, told = min(digest.until >> COUNTER_BITS, milliseconds(at)), int(digest.sum, 16)
+    until_ms, told = digest.until >> COUNTER_BITS, int(digest.sum, 16)
     if own and told == own[-1].sum:
         return Verdict.SAME
     until_then = [snapshot for snapshot in own if snapshot.at_ms <= until_ms]
@@ -175,6 +181,13 @@ async def _learn(session: AsyncSession, told: list[DigestSummed]) -> None:
         await session.execute(LEARN, [dict(row) for row in unknown])
         learnt: set[tuple[Kind, int]] = {(row["kind"], row["bucket"]) for row in unknown}
         await mark_buckets(session, learnt)
+
+
+async def _answer(session: AsyncSession, told: list[DigestSummed]) -> None:
+    """Where a home sums up to something else than we last told, it hears of it in the next round, not after ten minutes."""
+    if told:
+        places = _places([(digest.home, digest.kind, digest.bucket) for digest in told])
+        await session.execute(ANSWER, places | {"sums": [digest.sum for digest in told]})
 
 
 def _places(told: Sequence[tuple[str, str, int]]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ AT_ONCE = 500  # digests told in one transaction
 # ask nobody.
 UNTOLD = text(
     "UPDATE digests d SET published_at = :at, until = m.until"
-    " FROM (SELECT home, kind, bucket FROM digests WHERE published_at <= :before AND home = ANY (:homes)"
-    " ORDER BY published_at LIMIT :limit) old"
+    " FROM (SELECT home, kind, bucket FROM digests WHERE (published_at IS NULL OR published_at <= :before)"
+    " AND sum IS NOT NULL AND home = ANY (:homes) ORDER BY published_at NULLS FIRST LIMIT :limit) old"
     " JOIN unnest(CAST(:homes AS text[]), CAST(:untils AS bigint[])) AS m (home, until) USING (home)"
     " WHERE (d.home, d.kind, d.bucket) = (old.home, old.kind, old.bucket)"
     " RETURNING d.home, d.kind, d.bucket, d.sum, d.until"
@@ -32,7 +32,7 @@ async def tell(session: AsyncSession, home: Home, digests: Iterable[Mapping[str,
 
 
 async def tell_again(session: AsyncSession, home: Home, untils: Mapping[str, int], every: timedelta) -> bool:
-    """Tell some of what wasn't told for `every`; whether there may be more."""
+    """Tell some of what wasn't told for `every`, or is asked for; whether there may be more."""
     at = clock.now()
     asked = {
         "at": at, "before": at - every, "homes": list(untils), "untils": list(untils.values()), "limit": AT_ONCE,

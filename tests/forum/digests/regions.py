@@ -1,7 +1,7 @@
 """Two or three regions' forums on real databases, and what carries their records to each other: whole or with gaps."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.forum.digests.hearing import Hearing
 from services.forum.digests.rounds import Pace, Rounds
+from services.forum.due import DueWork
 from services.forum.ids import Home, Identity
 from services.forum.replicas.applying import Replicas
 from shared.bus.records import Received
@@ -107,9 +108,17 @@ class Region:
         async with self.sessions() as session, session.begin():
             await self.hearing.apply(session, highest_versions(digests))
 
+    async def release_held(self) -> None:
+        """Records of clocks that are ahead, once they are due."""
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()
+
     async def rows(self, sql: str, **values: object) -> list[Any]:
         async with self.sessions() as session, session.begin():
             return list((await session.execute(text(sql), values)).all())
+
+    async def does(self, sql: str, **values: object) -> None:
+        async with self.sessions() as session, session.begin():
+            await session.execute(text(sql), values)
 
     async def has(self, table: str = "posts") -> dict[UUID, int]:
         """Ids and versions of a table."""
@@ -135,12 +144,13 @@ TOPICS = tuple(f"shared.forum.{name}.v1" for name in (
 
 
 class Federation:
-    """All regions, and their links. The clock goes on only by `minutes`."""
+    """All regions, and their links. The clock goes on only by `minutes`; `skew` says how far ahead a region's is."""
 
     def __init__(self, clock: SettableClock, regions: Sequence[Region]) -> None:
         self.clock = clock
         self.regions = {region.name: region for region in regions}
         self.lost: dict[tuple[str, str], Lost] = {}  # by the link's ends: (from, to)
+        self.skew: dict[str, timedelta] = {}
 
     def cut(self, source: str, target: str, lost: Lost) -> None:
         """From now on that link loses something."""
@@ -149,22 +159,36 @@ class Federation:
     def heal(self) -> None:
         self.lost.clear()
 
+    @contextmanager
+    def at(self, region: Region) -> Iterator[Region]:
+        """What is done here is done by that region's clock."""
+        skew = self.skew.get(region.name, timedelta())
+        self.clock.move(skew)
+        try:
+            yield region
+        finally:
+            self.clock.move(-skew)
+
     async def carry(self) -> None:
         """All that was published comes everywhere, but what is lost."""
         for region in self.regions.values():
-            records = await region.sent()
+            with self.at(region):
+                records = await region.sent()
             for other in self.regions.values():
                 if other is not region and region.name in other.neighbours:
                     lost = self.lost.get((region.name, other.name), nothing)
                     kept = [record._replace(origin=region.name) for record in records if not lost(record)]
-                    await other.receives(kept)
+                    with self.at(other):
+                        await other.receives(kept)
 
     async def minutes(self, count: int = 1) -> None:
         """Every region has a round in each of them."""
         for _ in range(count):
             self.clock.move(MINUTE)
             for region in self.regions.values():
-                await region.rounds.round()
+                with self.at(region):
+                    await region.release_held()
+                    await region.rounds.round()
             await self.carry()
 
     async def until(self, good: Callable[[], Any], *, minutes: int = 60) -> int:

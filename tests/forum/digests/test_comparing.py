@@ -73,7 +73,7 @@ async def test_after_three_repairs_without_effect_it_stops_with_an_alarm_until_t
 
     await both.until(alarmed, minutes=200)
     assert (await north.finds("south")).repaired == 3
-    await both.minutes(100)
+    await both.minutes(45)
     comparison = await north.finds("south")
     assert (comparison.alarmed, comparison.repaired, comparison.verdict) == (True, 3, "different")
 
