@@ -18,6 +18,7 @@ from services.web.pages import (
     cafes,
     consultant_cafes,
     consultant_threads,
+    consultant_told,
     for_you,
     forum,
     front,
@@ -26,12 +27,14 @@ from services.web.pages import (
     leave,
     me,
     my_data,
+    pause,
     posts,
     profile,
     receipt,
     recover,
     search,
     sign_in,
+    telling,
     threads,
 )
 from services.web.pages import help as help_page
@@ -49,8 +52,8 @@ from shared.telemetry.requests import CountRequests
 
 MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
 PLACES = (
-    front, help_page, leave, join, sign_in, recover, receipt, forum, threads, posts, search, profile, cafes, for_you, me,
-    my_data, invite, consultant_cafes, consultant_threads, api_docs,
+    front, help_page, leave, join, sign_in, recover, receipt, forum, threads, posts, telling, pause, search, profile, cafes, for_you, me,
+    my_data, invite, consultant_cafes, consultant_threads, consultant_told, api_docs,
 )  # fmt: skip
 
 _log = structlog.get_logger()

@@ -11,6 +11,8 @@ LABELS = {
     "wish": N_("What would you like?"),
     "body": N_("Your words"),
     "reason": N_("Reason"),
+    "category": N_("What is it about?"),
+    "days": N_("For how long?"),
     "name": N_("Name"),
     "q": N_("Words to look for"),
     "community_id": N_("For which community?"),

@@ -64,6 +64,10 @@ def _environment(
         """A day in words. Takes a date, or the ISO text of a date or a local wall time."""
         return long_day(date.fromisoformat(value[:10]) if isinstance(value, str) else value, language)
 
+    def day_of(value: str) -> str:
+        """The day of a moment in words, in the region's time. Takes its ISO text."""
+        return long_day(datetime.fromisoformat(value).astimezone(zone).date(), language)
+
     def when_written(value: str) -> str:
         """The day somebody wrote, in the region's time: today, yesterday, or the date. No clock time: nobody is timed."""
         written = datetime.fromisoformat(value).astimezone(zone).date()
@@ -76,7 +80,7 @@ def _environment(
         return wall_time(datetime.fromisoformat(value), language)
 
     environment.filters.update(
-        day=day, when_written=when_written, clock_time=clock_time, in_language=_in(language)
+        day=day, day_of=day_of, when_written=when_written, clock_time=clock_time, in_language=_in(language)
     )
     environment.globals.update(
         region=region,

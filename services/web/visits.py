@@ -178,6 +178,12 @@ class Visit:
         return response
 
 
+def only_looks_ahead(visit: Visit) -> bool:
+    """A browser fetching a page before anybody asked for it is no reader."""
+    headers = visit.request.headers
+    return "prefetch" in headers.get("sec-purpose", headers.get("purpose", ""))
+
+
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
@@ -248,6 +254,7 @@ def again(visit: Visit, error: Exception) -> Response:
         status,
         problem=visit.explain(error),
         signed_out=isinstance(error, SignedOut),
+        paused=isinstance(error, Refused) and error.type == "writing-paused",
         action=visit.request.url.path,
         written=written,
         carried=carried,

@@ -17,6 +17,13 @@ SAID = {
     "not-watching": N_("New replies here no longer show under For you."),
     "hidden": N_("It is hidden, and the writer can see why."),
     "restored": N_("It can be read again."),
+    "told": N_("Thank you for telling us. Peer consultants will look at it."),
+    "done": N_("Thank you. The copy of the text is deleted."),
+    "pause-decided": N_(
+        "Thank you. If the writer belongs here, the pause has begun and stands in the list. If not, the peer"
+        " consultants where they belong have been told."
+    ),
+    "pause-lifted": N_("The pause is over, and its member is told."),
     "named": N_("This is your forum name now."),
     "come": N_("Lovely. You now see the exact place below."),
     "waiting": N_(
@@ -97,6 +104,12 @@ PROBLEMS = {
     "post-removed": N_("The writer has removed this text."),
     "own-post": N_("Reactions are for what somebody else wrote."),
     "post-too-long": N_("A text can be about 16,000 letters long. Please shorten it, or write it in two."),
+    "writing-paused": N_(
+        "You are having a pause from writing in the forum, so this wasn’t sent. You are welcome to read, and to come"
+        " to cafés."
+    ),
+    "sanction-for-members": N_("A pause is for members. Peer consultants talk with each other."),
+    "sanction-not-found": N_("This pause is over already."),
     # events
     "gathering-is-cancelled": N_("This café has been cancelled."),
     "gathering-is-over": N_("This café is over."),

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from services.web.errors import FieldFault, Refused
-from services.web.pages.profile import may_write
+from services.web.pages.profile import writer_of
 from services.web.visits import READERS, Visit, form, page
 from services.web.words import N_
 
@@ -24,9 +24,12 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_writing(visit: Visit) -> Response:
-    """The form for a new thread; without a forum name, first the choice of one."""
-    if not await may_write(visit):
+    """The form for a new thread; without a forum name, first the choice of one; in a pause, what it says."""
+    writer = await writer_of(visit)
+    if not writer.has_name:
         return visit.go("/forum/name")
+    if writer.paused:
+        return visit.go("/forum/pause")
     return visit.render("write.html", title="", body="", wish="", key="")
 
 

@@ -1,6 +1,6 @@
 """Forum names: choosing one's own, and looking at somebody's."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
@@ -19,9 +19,19 @@ async def own_profile(visit: Visit) -> dict[str, Any] | None:
     return profile
 
 
-async def may_write(visit: Visit) -> bool:
-    """Writing takes a forum name; a peer consultant's is made at their first post."""
-    return visit.role == "consultant" or await own_profile(visit) is not None
+class Writer(NamedTuple):
+    """What somebody needs for writing: a forum name, and no pause."""
+
+    has_name: bool
+    paused: bool
+
+
+async def writer_of(visit: Visit) -> Writer:
+    """Writing takes a forum name; a peer consultant's is made at their first post, and they have no pauses."""
+    if visit.role == "consultant":
+        return Writer(has_name=True, paused=False)
+    profile = await own_profile(visit)
+    return Writer(profile is not None, paused=profile is not None and profile["paused"] is not None)
 
 
 async def show_choosing(visit: Visit) -> Response:

@@ -7,8 +7,8 @@ import structlog
 from starlette.responses import JSONResponse, Response
 
 from services.web.errors import Refused, ServiceError
-from services.web.pages.profile import may_write
-from services.web.visits import READERS, Visit, form, page
+from services.web.pages.profile import Writer, writer_of
+from services.web.visits import READERS, Visit, form, only_looks_ahead, page
 
 POSTS_SHOWN = 20
 
@@ -18,34 +18,29 @@ _log = structlog.get_logger()
 async def show(visit: Visit) -> Response:
     """A page of a thread. The forum's GET writes nothing: as its client we then put the read mark."""
     thread_id, after = visit.path("thread_id"), visit.query("after")
-    thread, has_name = await asyncio.gather(
+    thread, writer = await asyncio.gather(
         visit.ask("forum", "GET", f"/threads/{thread_id}", params={"after": after, "limit": POSTS_SHOWN}),
-        may_write(visit),
+        writer_of(visit),
     )
-    if not _only_looks_ahead(visit):
+    if not only_looks_ahead(visit):
         await mark_read(visit, thread)
-    return render_thread(visit, thread, has_name, after)
+    return render_thread(visit, thread, writer, after)
 
 
-def render_thread(visit: Visit, thread: dict[str, Any], has_name: bool, after: str | None) -> Response:
+def render_thread(visit: Visit, thread: dict[str, Any], writer: Writer, after: str | None) -> Response:
     """The page, given what was fetched."""
     posts = thread["posts"]
     return visit.render(
         "thread.html",
         thread=thread,
         posts=posts,
-        has_name=has_name,
+        has_name=writer.has_name,
+        paused=writer.paused,
         after=after or "",
         # Where a reply written on this page will be found: on this page, or, if it is full, on the next.
         reply_after=posts[-1]["id"] if len(posts) >= POSTS_SHOWN else after or "",
         last_shown=posts[-1]["id"] if posts else "",
     )
-
-
-def _only_looks_ahead(visit: Visit) -> bool:
-    """A browser fetching a page before anybody asked for it is no reader."""
-    headers = visit.request.headers
-    return "prefetch" in headers.get("sec-purpose", headers.get("purpose", ""))
 
 
 async def mark_read(visit: Visit, thread: dict[str, Any]) -> None:
