@@ -15,7 +15,7 @@ from deploy.collector import settle
 from tests.engines import Engines, running_engines
 
 # The whole region first: later parts' engines would share memory and processor with it.
-PARTS = ("whole_region", "writing", "reading", "growing", "relaying", "consuming", "arriving")
+PARTS = ("whole_region", "writing", "digesting", "reading", "growing", "relaying", "consuming", "arriving")
 # These run product and peer in this process: on the loop that a region's process has.
 ON_UVLOOP = {"relaying", "consuming", "arriving"}
 LONG: dict[str, dict[str, int]] = {"relaying": {"rows": 500_000}, "growing": {"posts": 1_000_000}}
