@@ -147,11 +147,12 @@ def community_add(
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
+    region: OfRegion = None,
 ) -> None:
     """Make a community and print its id."""
     from deploy.command.operators import operator
 
-    with operator(data, gateway, invitation) as by:
+    with operator(options.of(data, region), gateway, invitation) as by:
         typer.echo(by.add_community(community_name, area))
 
 
@@ -166,11 +167,12 @@ def invite(
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
+    region: OfRegion = None,
 ) -> None:
     """Print one-time invitation codes."""
     from deploy.command.operators import operator
 
-    with operator(data, gateway, invitation) as by:
+    with operator(options.of(data, region), gateway, invitation) as by:
         for code in by.invite(role.value, community or [], count=count, days=days):
             typer.echo(code)
 
