@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -31,7 +32,7 @@ class Links:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._known: Federation | None = None
+        self._made: tuple[Any, ...] | None = None  # neighbours, who is let in, and who no longer
         self._changing = asyncio.Lock()
 
     @property
@@ -42,14 +43,15 @@ class Links:
     async def prepare(self) -> None:
         """Make all topics, own and mirrored, and let neighbours in. Raises KafkaError."""
         federation = await asyncio.to_thread(Federation.of, self._supervisor.data)
-        if federation == self._known:
+        wanted = federation.regions, federation.admitted, federation.left
+        if wanted == self._made:
             return
         _, running = self._supervisor.running()
         kafka = self._own
         await apply(kafka, [*CATALOGUE, *mirrored_topics(federation.regions)])
         if federation.doorway is not None and running.doorway is not None:
             await admit(kafka, federation.admitted, federation.left)
-        self._known = federation
+        self._made = wanted
 
     async def watch(self) -> None:
         """Do what the file says as soon as it says so, and start MirrorMaker again when it ended; until cancelled."""
