@@ -1,5 +1,6 @@
 """What this region's consultants and members may change, as objects whose methods refuse. Hot paths don't use them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar, Self
 from uuid import UUID
@@ -184,7 +185,7 @@ class Moderation(Replicated, Base):
         self.hide_reasons = [*self.hide_reasons, reason]
         self.rewrite(home)
 
-    def lift(self, hide_ids: list[UUID], home: Home) -> None:
+    def lift(self, hide_ids: Collection[UUID], home: Home) -> None:
         """Lifts these hides, of whatever region."""
         self.lifts = sorted({*self.lifts, *hide_ids})
         self.rewrite(home)

@@ -4,7 +4,7 @@ Each region's decision is its whole state: hides, each with an id, and the ids o
 region. So a restore and a hide that crossed it can't be confused: it lifts what its consultant saw.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from shared.contracts.payloads.forum import Hide, ModerationDecided
@@ -37,6 +37,6 @@ def reason(
     return hides[0].reason if hides else None
 
 
-def liftable(decisions: Sequence[tuple[str, Sequence[UUID]]], region: str, target_home: str) -> set[UUID]:
+def liftable(decisions: Iterable[tuple[str, Iterable[UUID]]], region: str, target_home: str) -> set[UUID]:
     """Of the hides (region, ids) those that a consultant of `region` lifts: its own; at the target's home all."""
     return {hide for home, hides in decisions if region in (home, target_home) for hide in hides}

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import PostNotFound
 from services.forum.ids import Home
-from services.forum.models import PROJECTION, Moderation, Post
+from services.forum.models import PROJECTION, Moderation, Post, Thread
+from services.forum.rules.hiding import liftable
 from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.topics import MODERATION
@@ -43,12 +44,12 @@ async def restore(session: AsyncSession, home: Home, alias: UUID, post_id: UUID)
     """
     await open_member(session, alias)
     post = await _post(session, post_id)
-    ours = post.home == home.region
-    decisions = await session.scalars(select(Moderation).where(Moderation.target_id == _target(post)[0]))
-    lifted = [i for d in decisions if ours or d.home == home.region for i in d.hide_ids]
+    target, _ = await _target(session, post)
+    decisions = await session.scalars(select(Moderation).where(Moderation.target_id == target))
+    lifted = liftable([(each.home, each.hide_ids) for each in decisions], home.region, post.home)
     if lifted:
         decision = await _decision(session, home, post)
-        if set(lifted) - set(decision.lifts):
+        if lifted - set(decision.lifts):
             decision.lift(lifted, home)
             await _decide(session, decision, alias, "restored")
 
@@ -62,16 +63,23 @@ async def _post(session: AsyncSession, post_id: UUID) -> Post:
 
 async def _decision(session: AsyncSession, home: Home, post: Post) -> Moderation:
     """This region's decision about the post, locked; made if need be."""
-    target, kind = _target(post)
+    target, kind = await _target(session, post)
     of = f"{target}:{home.region}"
     first = {"id": of, "home": home.region, "at": clock.now(), "target": target, "kind": kind}
     await session.execute(BEGIN, first)
     return await session.get_one(Moderation, of, with_for_update=True, populate_existing=True)
 
 
-def _target(post: Post) -> tuple[UUID, str]:
-    """An opening stands for its whole thread, whose title is the same writer's."""
-    return (post.thread_id, "thread") if post.opening else (post.id, "post")
+async def _target(session: AsyncSession, post: Post) -> tuple[UUID, str]:
+    """An opening stands for its whole thread, whose title is the same writer's.
+
+    One that another region puts into somebody else's thread stands for itself.
+    """
+    if post.opening:
+        opened_by = await session.scalar(select(Thread.author_id).where(Thread.id == post.thread_id))
+        if opened_by == post.author_id:
+            return post.thread_id, "thread"
+    return post.id, "post"
 
 
 async def _decide(session: AsyncSession, decision: Moderation, alias: UUID, event: str) -> None:

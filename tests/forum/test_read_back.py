@@ -1,0 +1,107 @@
+"""A restored forum reads own and mirrored topics to their end before it serves anybody."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import text
+
+from deploy.kafka.topics import apply
+from services.forum.settings import Settings
+from shared import clock
+from shared.bus.agreement import MARK_RESTORED
+from shared.contracts.envelope import Envelope
+from shared.contracts.payloads.payload import State
+from shared.contracts.topics import CATALOGUE
+from shared.database.engine import make_engine, make_sessions
+from shared.settings import KafkaSettings
+from tests.engines import Engines
+from tests.forum.conftest import running, settings_for
+from tests.forum.people import Place, until
+from tests.forum.records import SOUTH, Region
+from tests.tokens import Issuer
+
+
+@pytest.fixture
+async def settings(engines: Engines) -> Settings:
+    """North, whose Kafka has south's topics as well."""
+    await engines.fresh_kafka_topics()
+    kafka = KafkaSettings(bootstrap_servers=engines.kafka)
+    await apply(kafka, [topic.mirrored_from(SOUTH) for topic in CATALOGUE if topic.mirrored])
+    return await settings_for(engines, relay=True, consumers=True, kafka=kafka, neighbours=(SOUTH,))
+
+
+async def mirror(settings: Settings, *states: State) -> None:
+    """As MirrorMaker brings them."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers)
+    await producer.start()
+    try:
+        for state in states:
+            topic = next(topic for topic in CATALOGUE if type(state) in topic.payloads)
+            envelope = Envelope(uuid4(), state.type, "peercafe/forum", clock.now())
+            await producer.send_and_wait(
+                f"{SOUTH}.{topic.name}", state.model_dump_json().encode(), str(state.id).encode(),
+                headers=envelope.headers(),
+            )  # fmt: skip
+    finally:
+        await producer.stop()
+
+
+async def restored(settings: Settings, *statements: str) -> None:
+    """The database as a backup had it, by these statements."""
+    engine = make_engine(settings.database_url.get_secret_value(), pool=1)
+    async with make_sessions(engine)() as session, session.begin():
+        for statement in (*statements, MARK_RESTORED):
+            await session.execute(text(statement))
+    await engine.dispose()
+
+
+async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_elsewhere(
+    settings: Settings,
+) -> None:
+    issuer, south = Issuer(), Region()
+    thread = south.thread()
+    post, foreign = south.post(thread.id, "Personal words"), south.post(thread.id, "A name")
+    erased = post.model_copy(update={"version": south.home.clock.tick(), "erased": True, "body": None})
+    async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
+        ada = await place.member("Ada")
+        own = await ada.opens(body="Ours")
+        reply = await ada.replies(own, "Our own personal words")
+        await mirror(settings, south.profile(), thread, post, foreign)
+        await until(
+            lambda: place.rows("SELECT 1 FROM posts WHERE home = 'south'"), lambda rows: len(rows) == 2
+        )
+
+        await ada.do("DELETE", f"/posts/{reply['id']}")
+        await mirror(
+            settings, erased, south.hides(foreign.id, "a name"), south.hides(UUID(own["posts"][0]["id"]))
+        )
+        waiting = "SELECT 1 FROM posts WHERE NOT erased AND body LIKE '%ersonal%'"
+        await until(lambda: place.rows(waiting), lambda rows: not rows)
+        await until(lambda: place.rows("SELECT 1 FROM moderation"), lambda rows: len(rows) == 2)
+        topic_has = max(
+            state["version"]
+            for key, state in await place.published("shared.forum.posts.v1")
+            if key == reply["id"]
+        )
+        await until(lambda: place.rows("SELECT 1 FROM outbox"), lambda rows: not rows)
+
+    await restored(
+        settings,
+        "DELETE FROM moderation",
+        "UPDATE posts SET erased = false, version = version - 3932160000, body = 'Personal words',"
+        " body_html = 'Personal words', read_back = NULL WHERE erased",
+    )
+    async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
+        # Not waited for: whoever asks first is answered like this.
+        ada.place = place
+        there = (await ada.reads({"id": thread.id}))["posts"]
+        assert [(each["removed"], each["hidden"]) for each in there] == [(True, False), (False, True)]
+        assert [each["removed"] for each in (await ada.reads(own))["posts"]] == [False, True]
+        assert await ada.finds("personal") == []
+
+        # Version numbers go on above what was given before the loss.
+        opening = own["posts"][0]
+        await ada.do("PUT", f"/posts/{opening['id']}", {"body": "After the restore"})
+        [row] = await place.rows("SELECT version FROM posts WHERE id = $1", UUID(opening["id"]))
+        assert row["version"] > topic_has
