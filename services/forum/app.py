@@ -64,6 +64,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             if settings.consumers:
                 for seconds, work, name in (
                     (settings.erase_every_seconds, due_work.erase, "erasures"),
+                    (settings.pass_on_every_seconds, due_work.pass_on, "reports"),
                     (settings.release_held_every_seconds, due_work.release_held, "held records"),
                     (settings.tidy_every_seconds, due_work.tidy, "tidying"),
                     (settings.release_held_every_seconds, due_work.project_again, "projections"),

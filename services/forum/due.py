@@ -47,6 +47,15 @@ class DueWork:
                 if more:
                     self.wake_relay()
 
+    async def pass_on(self) -> None:
+        """Pass on what was told here of posts whose writers belong elsewhere."""
+        more = True
+        while more:
+            async with self.sessions() as session, session.begin():
+                more = await reports.pass_on_some(session, self.home)
+            if more:
+                self.wake_relay()
+
     async def release_held(self) -> None:
         """Apply the records whose time has come."""
         async with self.sessions() as session, session.begin():

@@ -151,7 +151,7 @@ class ThreadRead(ThreadShown):
 class NewsItem(BaseModel):
     """`after` goes into the thread's `after`: the page that follows starts with what is new."""
 
-    kind: Literal["reply", "hidden", "restored", "paused", "pause-lifted"]
+    kind: Literal["reply", "hidden", "restored", "paused", "pause-lifted", "told"]
     thread_id: UUID | None
     title: str | None
     post_id: UUID | None

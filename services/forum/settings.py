@@ -17,6 +17,7 @@ class Settings(ServiceSettings):
     profiles: LimitSettings = LimitSettings(rate=10 / 60, burst=20)  # taking and changing one's name
     reads: LimitSettings = LimitSettings(rate=20, burst=60)
     erase_every_seconds: float = 1
+    pass_on_every_seconds: float = 5  # looks for what was told here of posts from elsewhere
     release_held_every_seconds: float = 10  # looks for records that were ahead of time and are due
     tidy_every_seconds: float = 3600
     # Digests of what changed, and of everything.

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -31,6 +32,8 @@ NEVER_SHOWN_AGAIN = frozenset(
     {FORM_TOKEN, "passphrase", "new_passphrase", "invitation", "recovery_code", "receipt", "code"}
 )
 WRITTEN = frozenset({"body", "title", "reason", "name", "q"})  # fields a person typed: shown again to be kept
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,11 @@ class Visit:
         *,
         key: str | None = None,
         params: Mapping[str, str | int | None] | None = None,
+        scope: str | None = None,
     ) -> Any:
         """One call of a service in this person's name. Raises Refused, Away or SignedOut."""
         return await self.site.gateway.call_for(
-            self.session, service, method, path, body, key=key, params=params
+            self.session, service, method, path, body, key=key, params=params, scope=scope
         )
 
     async def ask_openly(
@@ -182,6 +186,14 @@ def only_looks_ahead(visit: Visit) -> bool:
     """A browser fetching a page before anybody asked for it is no reader."""
     headers = visit.request.headers
     return "prefetch" in headers.get("sec-purpose", headers.get("purpose", ""))
+
+
+async def say_seen(visit: Visit, path: str) -> None:
+    """Tells the forum that a page of its was read; the page is shown also when that fails."""
+    try:
+        await visit.ask("forum", "PUT", path)
+    except ServiceError as error:
+        _log.warning("seen_not_said", error=type(error).__name__)
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

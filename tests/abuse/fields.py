@@ -111,7 +111,7 @@ def every_text(here: Here) -> Iterator[Field]:
     for service in SERVICES:
         for endpoint, name, form in texts_of(here.apps[service].openapi()):
             role, body = good[f"{service} {endpoint}"]
-            ids = dict(here.ids)
+            ids = here.ids_for(endpoint)
             if "{gathering_id}" in endpoint:  # one of its own: it may be cancelled
                 plan = good["events POST /gatherings"][1]
                 ids["gathering_id"] = here.makes("events", "/gatherings", plan, role=CONSULTANT)["ids"][0]

@@ -24,7 +24,7 @@ ROLES = ("member", "consultant", "provider", "analyst", "operator")
 WORDS = ("text", "search", "password", "email", "tel", "url", "hidden")
 KEPT = {"form_token", "speak"}  # what they say is checked elsewhere
 # A choice or a number on the page: the API's fuzzing has them.
-NO_WORDS = {"starts", "wish", "community_id", "communities", "step_free", "capacity", "members", "count", "monthly_times", "duration_minutes"}  # fmt: skip
+NO_WORDS = {"starts", "wish", "category", "days", "community_id", "communities", "step_free", "capacity", "members", "count", "monthly_times", "duration_minutes"}  # fmt: skip
 # On pages that come only after another form, or on the day of a café; typed by hand below and in test_pages.py.
 LATER = {"code", "display_name", "sign_in_name", "new_passphrase", "invitation", "recovery_code", "receipt"}
 

@@ -79,7 +79,7 @@ def test_no_request_of_any_role_is_a_fault_of_ours(here: Here, service: str) -> 
             database=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
-        )(given(case=cases_of(operation, here.ids))(all_roles))
+        )(given(case=cases_of(operation, here.ids_for(operation.path)))(all_roles))
         try:
             fuzz()
         except AssertionError as failed:

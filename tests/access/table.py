@@ -50,6 +50,7 @@ TABLE: dict[str, dict[str, set[str]]] = {
         "PUT /posts/{post_id}/report": PEERS,
         "DELETE /posts/{post_id}/report": {CONSULTANT},
         "GET /reports": {CONSULTANT},
+        "PUT /reports/seen": {CONSULTANT},
         "PUT /posts/{post_id}/sanction": {CONSULTANT},
         "GET /sanctions": {CONSULTANT},
         "DELETE /sanctions/{sanction_id}": {CONSULTANT},

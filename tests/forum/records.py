@@ -121,6 +121,9 @@ class Applying:
     async def erase(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).erase()
 
+    async def pass_on(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).pass_on()
+
     async def tidy(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).tidy()
 

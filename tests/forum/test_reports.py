@@ -12,6 +12,7 @@ from shared.hlc import version_at
 from tests.forum.people import Json, Person, Place
 from tests.forum.records import SOUTH, Applying, Region, received
 
+NOTICES = "local.notices.requested.forum.v1"
 REPORTS = "shared.forum.reports.v1"
 
 
@@ -37,7 +38,7 @@ async def from_the_south(applying: Applying, body: str = "A name") -> tuple[Regi
 
 
 async def test_peer_consultants_read_what_they_were_told_about_until_they_are_done(
-    forum: Place, ada: Person, bo: Person, kari: Person
+    forum: Place, ada: Person, bo: Person, kari: Person, applying: Applying
 ) -> None:
     thread = await ada.opens("Mornings", "They are long.")
     reply = await ada.replies(thread, "Somebody's name")
@@ -55,6 +56,7 @@ async def test_peer_consultants_read_what_they_were_told_about_until_they_are_do
     await is_done_with(kari, item)
     assert await told(kari) == []
     assert await forum.rows("SELECT FROM kept_versions") == []
+    await applying.pass_on()
     assert await forum.published(REPORTS) == [], "nobody else's business"
 
 
@@ -130,6 +132,11 @@ async def test_only_post_and_category_go_to_the_writers_home(
 ) -> None:
     _, _, post = await from_the_south(applying)
     await tells(bo, {"id": str(post.id)}, "identifies")
+    assert await forum.published(REPORTS) == [], (
+        "not while it is told: that would take longer than for a post of here"
+    )
+    await applying.pass_on()
+    await applying.pass_on()
     [(key, record)] = await forum.published(REPORTS)
     assert record.keys() == {"id", "home", "version", "erased", "nonce", "post_id", "category"}
     assert (key, record["post_id"], record["category"]) == (record["id"], str(post.id), "identifies")
@@ -169,11 +176,14 @@ async def test_a_report_of_a_third_regions_post_is_not_ours_to_see(
 async def test_reports_of_a_muted_region_are_not_shown_and_nothing_is_kept_for_them(
     forum: Place, ada: Person, kari: Person, applying: Applying
 ) -> None:
-    reply = await ada.replies(await ada.opens())
+    reply = await ada.replies(await kari.opens())
     await applying.south(Region().reports(UUID(reply["id"])))
     async with applying.sessions() as session, session.begin():
         await muting.mute(session, "north", [SOUTH], SOUTH)
     assert await told(kari) == []
+    before = await forum.published(NOTICES)
+    await applying.south(Region().reports(UUID(reply["id"])))
+    assert await forum.published(NOTICES) == before, "nobody is called for nothing"
     await applying.tidy()
     assert await forum.rows("SELECT FROM kept_versions") == []
 
@@ -203,6 +213,25 @@ async def test_who_told_is_nowhere(forum: Place, ada: Person, bo: Person, kari: 
     [item] = await told(kari)
     await is_done_with(kari, item)
     assert await forum.rows("SELECT told_by FROM concerns") == [{"told_by": None}]
+
+
+async def test_peer_consultants_are_called_and_find_it_under_for_you_until_they_are_done(
+    forum: Place, ada: Person, bo: Person, kari: Person, applying: Applying
+) -> None:
+    replies = [await ada.replies(await kari.opens(), word) for word in ("One", "Two")]
+    await tells(bo, replies[0])
+    await tells(bo, replies[0])
+    await applying.south(Region().reports(UUID(replies[1]["id"])))
+    called = [(key, body["category"]) for key, body in await forum.published(NOTICES)]
+    assert called == [(str(kari.alias), "moderation")] * 2
+    assert {item["kind"] for item in await kari.for_you()} == {"told"}
+    for person in (ada, bo):
+        assert await person.for_you() == []
+    await kari.do("PUT", "/reports/seen")
+    assert len(await forum.published(NOTICES)) == 3, "looked"
+    for item in await told(kari):
+        await is_done_with(kari, item)
+    assert await kari.for_you() == []
 
 
 async def test_a_removed_post_and_one_that_never_was_can_not_be_told_of(ada: Person, bo: Person) -> None:

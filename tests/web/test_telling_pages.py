@@ -49,14 +49,15 @@ def test_what_a_member_tells_stands_before_peer_consultants_until_they_are_done(
     assert "Thank you for telling us" in reader.page.text
     assert reader.path == thread
 
-    kari.open("/forum")
-    kari.follow("What you have been told")
+    kari.open("/for-you")
+    kari.follow("Somebody has told you about a text.")
     assert words in kari.page.text
     assert "I’m worried about this person" in kari.page.text
     writer.open(thread)
     writer.follow("Rediger")
-    writer.press("Bytt ut teksten", body="Noe annet.")
-    kari.open("/forum/told")
+    writer.press("Erstatt teksten", body="Noe annet.")
+    kari.open("/forum")
+    kari.follow("What you have been told")
     assert words in kari.page.text
     assert "The writer has changed it since." in kari.page.text
     [(post, form)] = [(form.action, form) for form in kari.page.forms if form.action.endswith("/done")][-1:]

@@ -17,8 +17,11 @@ router = routes.router("for you")
 
 @router.get("/for-you", response_model=News)
 async def for_you(here: Here, caller: Reader) -> Response:
-    """Replies not yet opened in threads one watches, and what moderation did to one's own."""
-    return answer(await news.for_you(here.database, caller.alias))
+    """Replies not yet opened in threads one watches, and what moderation did to one's own; for peer consultants
+    also that something was told.
+    """
+    region = here.home.region if caller.role == "consultant" else None
+    return answer(await news.for_you(here.database, caller.alias, region))
 
 
 @router.get("/search", response_model=Found)

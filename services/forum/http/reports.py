@@ -27,6 +27,12 @@ async def list_reports(here: Here, caller: Moderator) -> Response:
     return answer(await open_reports(here.database, caller.alias, here.home.region))
 
 
+@router.put("/reports/seen", status_code=204)
+async def see(session: Session, caller: Moderator) -> None:
+    """The caller has looked at the list: what a notice told of is settled."""
+    await reports.see(session, caller.alias)
+
+
 @router.delete("/posts/{post_id}/report", status_code=204)
 async def close(
     post_id: UUID,

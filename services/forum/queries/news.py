@@ -5,6 +5,7 @@
 from uuid import UUID
 
 from services.forum.queries.fragments import READER, hidden, unread
+from services.forum.queries.reports import is_anything_open
 from shared import clock
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
@@ -45,8 +46,11 @@ FROM sanctions WHERE alias = $1 AND NOT seen AND (lifted OR until > $2)
 """
 
 
-async def for_you(database: Fetches, alias: UUID) -> dict[str, object]:
-    """In words, never in numbers: an item stands until its thread is opened. Raises AccountClosed."""
+async def for_you(database: Fetches, alias: UUID, moderates: str | None) -> dict[str, object]:
+    """In words, never in numbers: an item stands until its thread is opened. Raises AccountClosed.
+
+    `moderates`: the region whose peer consultant asks; what was told them stands until they are done with it.
+    """
     moderation = await database.fetch(MODERATION, alias)
     if moderation[0]["refused"]:
         raise AccountClosed()
@@ -64,16 +68,10 @@ async def for_you(database: Fetches, alias: UUID) -> dict[str, object]:
         if row["kind"]
     ]
     items += [
-        {
-            "kind": row["kind"],
-            "thread_id": None,
-            "title": None,
-            "post_id": None,
-            "after": None,
-            "reason": row["reason"],
-        }
-        for row in await database.fetch(PAUSE, alias, clock.now())
+        _of_itself(row["kind"], row["reason"]) for row in await database.fetch(PAUSE, alias, clock.now())
     ]
+    if moderates is not None and await is_anything_open(database, moderates):
+        items.append(_of_itself("told"))
     items += [
         {
             "kind": "reply",
@@ -86,3 +84,8 @@ async def for_you(database: Fetches, alias: UUID) -> dict[str, object]:
         for row in replies
     ]
     return {"items": items}
+
+
+def _of_itself(kind: str, reason: str | None = None) -> dict[str, object]:
+    """An item that is about no thread."""
+    return {"kind": kind, "thread_id": None, "title": None, "post_id": None, "after": None, "reason": reason}

@@ -10,15 +10,17 @@ from services.forum.queries.own import own_profile
 from services.forum.queries.posts import shown_author
 from shared.database.statements import Fetches
 
-# By post, what has waited longest first. What members here told, and what was passed on about posts of this region
-# ($1) by regions that are heard. `upto`: the last that is shown of a post.
+# What members here told, and what was passed on about posts of this region ($1) by regions that are heard. Of concerns c
+# about posts p, with reports r.
+_open = """c.closed_on IS NULL AND (c.told_by IS NOT NULL
+        OR p.home = $1 AND r.home <> ALL (ARRAY(SELECT u.region FROM muted_regions u)))"""
+# By post, what has waited longest first. `upto`: the last that is shown of a post.
 OPEN = f"""
 WITH open AS (
     SELECT c.post_id, array_agg(DISTINCT c.category) AS categories, min(c.arrived_at) AS since,
         (array_agg(c.id ORDER BY c.arrived_at DESC, c.id DESC))[1] AS upto
     FROM concerns c JOIN posts p ON p.id = c.post_id LEFT JOIN reports r ON r.id = c.id
-    WHERE c.closed_on IS NULL AND (c.told_by IS NOT NULL
-        OR p.home = $1 AND r.home <> ALL (ARRAY(SELECT u.region FROM muted_regions u)))
+    WHERE {_open}
     GROUP BY c.post_id
 )
 SELECT p.id, p.thread_id, p.author_id, p.erased, p.opening, t.title, o.categories, o.upto,
@@ -33,7 +35,14 @@ FROM open o JOIN posts p ON p.id = o.post_id
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true
 ORDER BY o.since, p.id LIMIT $2
 """
+ANYTHING = f"""SELECT FROM concerns c JOIN posts p ON p.id = c.post_id LEFT JOIN reports r ON r.id = c.id
+WHERE {_open} LIMIT 1"""
 MOST = 100
+
+
+async def is_anything_open(database: Fetches, region: str) -> bool:
+    """Whether something waits for the peer consultants of this region."""
+    return bool(await database.fetch(ANYTHING, region))
 
 
 async def open_reports(database: Fetches, alias: UUID, region: str) -> dict[str, Any]:

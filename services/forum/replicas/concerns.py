@@ -8,6 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock
+from shared.contracts.payloads.notices import NoticeRequested
+from shared.contracts.topics import NOTICES_REQUESTED
+from shared.outbox import add as outbox
 
 # What a neighbour passed on about posts of ours; once, however often its record comes. A post that was removed
 # meanwhile counts, too: somebody may be worried about who wrote it.
@@ -17,7 +20,15 @@ SELECT r.id, r.post_id, r.category, :at
 FROM reports r LEFT JOIN posts p ON p.id = r.post_id LEFT JOIN profiles w ON w.id = p.author_id
 WHERE r.id = ANY (:reports) AND r.home <> :region AND r.category IS NOT NULL
     AND coalesce(p.home, :region) = :region AND w.erased IS NOT TRUE
-ON CONFLICT DO NOTHING RETURNING post_id
+ON CONFLICT DO NOTHING RETURNING id, post_id
+""")
+# One notice for each peer consultant here; none for what a muted region says.
+CALL = text("""
+INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
+SELECT gen_random_uuid(), :topic, m.alias::text, :type, :occurred_at, :payload
+FROM members m WHERE m.role = 'consultant' AND NOT m.closed AND NOT m.erased AND EXISTS (
+    SELECT FROM concerns c LEFT JOIN reports r ON r.id = c.id
+    WHERE c.id = ANY (:concerns) AND (r.home IS NULL OR r.home NOT IN (SELECT region FROM muted_regions)))
 """)
 # The text as it is now. Nothing of somebody who has left.
 KEEP = text("""
@@ -38,14 +49,24 @@ CLOSE_OF = text(
 
 async def hear(session: AsyncSession, region: str, reports: Collection[UUID], at: datetime) -> None:
     """What neighbours passed on about posts of this `region` stands in its list from now on."""
-    posts = await session.scalars(HEAR, {"reports": list(reports), "region": region, "at": at})
-    await keep(session, set(posts))
+    heard = (await session.execute(HEAR, {"reports": list(reports), "region": region, "at": at})).all()
+    if heard:
+        await keep(session, {row.post_id for row in heard})
+        await call(session, [row.id for row in heard], at)
+
+
+async def call(session: AsyncSession, concerns: Collection[UUID], at: datetime) -> None:
+    """Peer consultants of this region learn that something waits for them."""
+    notice = outbox.row(
+        NOTICES_REQUESTED["forum"], "", NoticeRequested(category="moderation", urgency="soon"), at=at
+    )
+    told = {name: value for name, value in notice.items() if name not in ("event_id", "key")}
+    await session.execute(CALL, {"concerns": list(concerns), **told})
 
 
 async def keep(session: AsyncSession, posts: Collection[UUID]) -> None:
     """Posts as they are now, until peer consultants are done with them; what is kept already stays as it is."""
-    if posts:
-        await session.execute(KEEP, {"posts": list(posts)})
+    await session.execute(KEEP, {"posts": list(posts)})
 
 
 async def forget_of(session: AsyncSession, profiles: Collection[UUID]) -> None:

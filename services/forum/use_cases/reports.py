@@ -12,19 +12,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import PostNotFound, PostRemoved
 from services.forum.ids import Home, Identity
 from services.forum.models import PROJECTION, Post, Report
-from services.forum.replicas.concerns import keep
+from services.forum.replicas.concerns import call, keep
 from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.payloads.forum import ReportCategory
-from shared.contracts.topics import REPORTS
+from shared.contracts.payloads.notices import NoticeLooked
+from shared.contracts.topics import NOTICES_REQUESTED, REPORTS
 from shared.database import security_log
 from shared.keys import keyed_hash
 from shared.outbox import add as outbox
 
 TELL = text(
-    "INSERT INTO concerns (id, post_id, category, told_by, arrived_at)"
-    " VALUES (:id, :post, :category, :told_by, :at) ON CONFLICT (post_id, told_by) DO NOTHING"
+    "INSERT INTO concerns (id, nonce, post_id, category, told_by, arrived_at)"
+    " VALUES (:id, :nonce, :post, :category, :told_by, :at) ON CONFLICT (post_id, told_by) DO NOTHING"
 )
+TO_PASS_ON = text(
+    "SELECT c.id, c.nonce, c.post_id, c.category, p.home FROM concerns c JOIN posts p ON p.id = c.post_id"
+    " WHERE c.nonce IS NOT NULL ORDER BY c.id LIMIT :limit FOR UPDATE OF c SKIP LOCKED"
+)
+PASSED_ON = text("UPDATE concerns SET nonce = NULL WHERE id = ANY (:ids)")
+AT_ONCE = 100
 CLOSE = text("""
 UPDATE concerns SET closed_on = :on, told_by = NULL
 WHERE post_id = :post AND closed_on IS NULL
@@ -53,37 +60,42 @@ async def tell(
         raise PostNotFound()
     if post.erased:
         raise PostRemoved()
-    version = home.clock.tick()
-    identity = home.entity(version)
+    at, identity = clock.now(), home.entity(home.clock.tick())
     told = await session.execute(
         TELL,
         {
             "id": identity.id,
+            "nonce": identity.nonce,
             "post": post_id,
             "category": category,
             "told_by": keyed_hash(secret, "told", alias.bytes, post_id.bytes),
-            "at": clock.now(),
+            "at": at,
         },
     )
     if not told.rowcount:  # type: ignore[attr-defined]
         return
     await keep(session, [post_id])
-    if post.home != home.region:
-        await pass_on(session, home, identity, version, post_id, category)
+    await call(session, [identity.id], at)
+
+
+async def pass_on_some(session: AsyncSession, home: Home) -> bool:
+    """Of what was told here, pass on what the homes of the writers must hear; whether there may be more to do."""
+    rows = (await session.execute(TO_PASS_ON, {"limit": AT_ONCE})).all()
+    for row in rows:
+        if row.home != home.region:
+            await pass_on(session, home, Identity(row.id, row.nonce), row.post_id, row.category)
+    if rows:
+        await session.execute(PASSED_ON, {"ids": [row.id for row in rows]})
+    return bool(rows)
 
 
 async def pass_on(
-    session: AsyncSession,
-    home: Home,
-    identity: Identity,
-    version: int,
-    post_id: UUID,
-    category: ReportCategory,
+    session: AsyncSession, home: Home, identity: Identity, post_id: UUID, category: ReportCategory
 ) -> None:
     """Tells the home of the post's writer: the post and the category, never who told, never in words."""
     report = Report(
-        id=identity.id, nonce=identity.nonce, home=home.region, version=version, erased=False, projection=PROJECTION,
-        arrived_at=clock.now(), post_id=post_id, category=category,
+        id=identity.id, nonce=identity.nonce, home=home.region, version=home.clock.tick(), erased=False,
+        projection=PROJECTION, arrived_at=clock.now(), post_id=post_id, category=category,
     )  # fmt: skip
     session.add(report)
     await session.flush()
@@ -100,6 +112,12 @@ async def close(session: AsyncSession, alias: UUID, post_id: UUID, upto: UUID) -
     if closed.rowcount:  # type: ignore[attr-defined]
         await session.execute(TIDY)
         await security_log.note(session, "report-closed", alias, post_id)
+
+
+async def see(session: AsyncSession, alias: UUID) -> None:
+    """A peer consultant has looked at what they were told. Raises AccountClosed."""
+    await open_member(session, alias)
+    await outbox.add(session, NOTICES_REQUESTED["forum"], alias, NoticeLooked(category="moderation"))
 
 
 async def tidy(session: AsyncSession) -> None:

@@ -52,8 +52,7 @@ async def impose(
         raise SanctionForMembers()
     await security_log.note(session, "pause-decided", alias, post_id)
     if post.home != home.region:
-        version = home.clock.tick()
-        await pass_on(session, home, home.entity(version), version, post_id, category)
+        await pass_on(session, home, home.entity(home.clock.tick()), post_id, category)
         return
     writer = await session.scalar(select(Member.alias).where(Member.profile_id == post.author_id))
     if writer is None:

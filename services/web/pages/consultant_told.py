@@ -7,16 +7,21 @@ from starlette.responses import Response
 from services.web.errors import FieldFault, Refused
 from services.web.fields import missing
 from services.web.pages.telling import chosen_category
-from services.web.visits import CONSULTANTS, Visit, form, page
+from services.web.visits import CONSULTANTS, Visit, form, only_looks_ahead, page, say_seen
 
 DAYS = ("1", "3", "7", "30")
 
 
 async def show(visit: Visit) -> Response:
-    """Posts that somebody told of, what has waited longest first; below them the pauses that stand."""
+    """Posts that somebody told of, what has waited longest first; below them the pauses that stand.
+
+    The forum's GET writes nothing: as its client we then say that they were looked at.
+    """
     reports, pauses = await asyncio.gather(
         visit.ask("forum", "GET", "/reports"), visit.ask("forum", "GET", "/sanctions")
     )
+    if reports["items"] and not only_looks_ahead(visit):
+        await say_seen(visit, "/reports/seen")
     return visit.render("told.html", reports=reports["items"], pauses=pauses["items"])
 
 

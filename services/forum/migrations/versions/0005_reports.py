@@ -24,17 +24,20 @@ STATEMENTS = (
     )""",
     # -- this region's alone ------------------------------------------------------------------------------------------
     # What its peer consultants have been told, by members here (`told_by`: who, as a keyed hash that nobody can turn
-    # round, and only while it is open) or by a neighbour's report of the same id.
+    # round, and only while it is open) or by a neighbour's report of the same id. `nonce`: until it was looked whether
+    # the writer's home must hear of it; not when it is told, so that how long that takes doesn't say where that is.
     """CREATE TABLE concerns (
         id uuid PRIMARY KEY,
         post_id uuid NOT NULL,
         category text NOT NULL,
         told_by bytea,
+        nonce bytea,
         arrived_at timestamptz NOT NULL,
         closed_on date
     )""",
     "CREATE UNIQUE INDEX concerns_told_once ON concerns (post_id, told_by)",
     "CREATE INDEX concerns_open ON concerns (post_id) WHERE closed_on IS NULL",
+    "CREATE INDEX concerns_to_pass_on ON concerns (id) WHERE nonce IS NOT NULL",
     # A post as it was when somebody told of it, until the peer consultants are done with it.
     """CREATE TABLE kept_versions (
         post_id uuid PRIMARY KEY,
