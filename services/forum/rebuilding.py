@@ -35,14 +35,14 @@ FORGET = [
     for table in TABLES.values()
 ]
 DROP = [text(f"DELETE FROM {table.name} WHERE version = {UNTOLD}") for table in TABLES.values()]
-RECOUNT = (
+RECOUNT = (  # rules.counting
     text("DELETE FROM thread_activity"),
     text(
         "INSERT INTO thread_activity (thread_id, replies, last_written, first_writer, answered)"
-        " SELECT p.thread_id, count(*) FILTER (WHERE p.counted), max(p.written),"
-        " coalesce(t.author_id, (array_agg(p.author_id ORDER BY p.written, p.id))[1]),"
-        " count(DISTINCT p.author_id) FILTER (WHERE NOT p.erased AND p.author_id <> coalesce(t.author_id, p.author_id))"
-        " > 0 FROM posts p LEFT JOIN threads t ON t.id = p.thread_id GROUP BY p.thread_id, t.author_id"
+        " SELECT thread_id, count(*) FILTER (WHERE counted), max(written),"
+        " (array_agg(author_id ORDER BY written, id) FILTER (WHERE opening OR counted))[1],"
+        " count(DISTINCT author_id) FILTER (WHERE opening OR counted) > 1"
+        " FROM posts GROUP BY thread_id"
     ),
 )
 

@@ -67,12 +67,12 @@ RECOUNT = text("""
 WITH left_over AS MATERIALIZED (
     SELECT a.thread_id, (
         SELECT p.author_id FROM posts p
-        WHERE p.thread_id = a.thread_id AND p.announced_at IS NOT NULL AND (p.opening OR p.counted)
+        WHERE p.thread_id = a.thread_id AND (p.opening OR p.counted)
         ORDER BY p.written, p.id LIMIT 1) AS first_writer
     FROM thread_activity a WHERE a.thread_id = ANY (CAST(:threads AS uuid[]))
 )
 UPDATE thread_activity a SET first_writer = l.first_writer, answered = EXISTS (
-    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND p.announced_at IS NOT NULL AND (p.opening OR p.counted)
+    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND (p.opening OR p.counted)
         AND p.author_id <> l.first_writer)
 FROM left_over l WHERE a.thread_id = l.thread_id
 """)
