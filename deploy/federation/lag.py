@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
@@ -15,6 +16,7 @@ from shared.contracts.topics import CATALOGUE, TimeCut, Topic
 from shared.settings import KafkaSettings
 
 ANSWER_SECONDS = 10.0
+OLDEST_SECONDS = 3.0  # for looking at the oldest records that wait
 Places = dict[TopicPartition, int]
 
 
@@ -73,40 +75,52 @@ async def lags(own: KafkaSettings, neighbour: Neighbour, region: str) -> list[La
     Raises KafkaError when our own Kafka doesn't answer.
     """
     done = await mirrored_so_far(own, neighbour.region)
-    topics = [topic for topic in CATALOGUE if topic.mirrored]
     there = make_consumer(settings_of(neighbour, region), "federation-status")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await there.start()
-            return [await _lag(there, topic, done) for topic in topics]
+            return await _compared(there, done)
     except (KafkaError, OSError, TimeoutError):
         return None
     finally:
         await there.stop()
 
 
-async def _lag(there: TopicConsumer, topic: Topic, done: Places) -> Lag:
-    places = await there.partitions(topic.name)
-    if not places:
-        return Lag(topic.name, None, None)
-    there.assign(places)
-    begins = await there.beginning_offsets(places)
-    ends = await there.end_offsets(places)
-    waiting = {place: max(done.get(place, 0), begins[place]) for place in places}
+async def _compared(there: TopicConsumer, done: Places) -> list[Lag]:
+    topics = [topic for topic in CATALOGUE if topic.mirrored]
+    places = {topic.name: await there.partitions(topic.name) for topic in topics}
+    every = [place for some in places.values() for place in some]
+    # Asked before anything is assigned: a question waits for half a second behind a fetch that finds nothing.
+    begins, ends = await there.beginning_offsets(every), await there.end_offsets(every)
+    waiting = {place: max(done.get(place, 0), begins[place]) for place in every}
     waiting = {place: offset for place, offset in waiting.items() if offset < ends[place]}
-    records = sum(ends[place] - offset for place, offset in waiting.items())
-    shrunk = any(done.get(place, 0) > ends[place] for place in places)
-    if topic.time_cut is not TimeCut.NONE:
-        return Lag(topic.name, records, None, shrunk)
-    oldest = [await _told_at(there, place, offset) for place, offset in waiting.items()]
+    told_at = await _told_at(there, waiting)
     now = clock.now().timestamp() * 1000
-    seconds = max((max(0.0, now - at) / 1000 for at in oldest if at is not None), default=0.0)
-    return Lag(topic.name, records, seconds, shrunk)
+
+    def lag(topic: Topic) -> Lag:
+        some = places[topic.name]
+        if not some:
+            return Lag(topic.name, None, None)
+        records = sum(ends[place] - waiting[place] for place in some if place in waiting)
+        shrunk = any(done.get(place, 0) > ends[place] for place in some)
+        if topic.time_cut is not TimeCut.NONE:
+            return Lag(topic.name, records, None, shrunk)
+        ages = [now - told_at[place] for place in some if place in told_at]
+        return Lag(topic.name, records, max(0.0, *ages, 0.0) / 1000, shrunk)
+
+    return [lag(topic) for topic in topics]
 
 
-async def _told_at(there: TopicConsumer, place: TopicPartition, offset: int) -> int | None:
-    """Kafka's timestamp (ms) of the first record from `offset` on."""
-    there.assign([place])
-    there.seek(place, offset)
-    batches = await there.getmany(timeout_ms=2000, max_records=1)
-    return next((record.timestamp for record in batches.get(place, ())), None)
+async def _told_at(there: TopicConsumer, waiting: Places) -> Places:
+    """Kafka's timestamp (ms) of the first record that waits in each place."""
+    found: Places = {}
+    if not waiting:
+        return found
+    there.assign(list(waiting))
+    for place, offset in waiting.items():
+        there.seek(place, offset)
+    deadline = time.monotonic() + OLDEST_SECONDS
+    while len(found) < len(waiting) and time.monotonic() < deadline:
+        for place, records in (await there.getmany(timeout_ms=500)).items():
+            found.setdefault(place, records[0].timestamp)
+    return found
