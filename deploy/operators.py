@@ -92,17 +92,19 @@ class Operator:
         made = self._call("events", "POST", "/communities", json={"name": name, "area": area}, creates=True)
         return str(made["id"])
 
-    def invite(self, role: str, communities: list[str], *, count: int = 1, days: int = 14) -> list[str]:
+    def invite(
+        self, role: str, communities: list[str], *, count: int = 1, days: int = 14, same_as: str | None = None
+    ) -> list[str]:
         """Invitation codes for a role; communities by name or id, or none where the region has only one.
 
-        Raises Refused.
+        `same_as`: the forum profile that the consultant has in another region. Raises Refused.
         """
         if not communities and role in WITH_COMMUNITY:
             communities = list(self.communities())
             if len(communities) > 1:
                 raise Refused(f"Say which community: --community {' or --community '.join(communities)}.")
         wanted = [self._community(named) for named in communities]
-        body = {"role": role, "communities": wanted, "count": count, "days": days}
+        body = {"role": role, "communities": wanted, "count": count, "days": days, "same_as": same_as}
         return list(self._call("identity", "POST", "/invitations", json=body, creates=True)["invitations"])
 
     def approve_study(self, study: str) -> str:

@@ -1,7 +1,7 @@
 """The study's cafés: planned for today, answered, held, counted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -33,17 +33,18 @@ def start_today(now: datetime) -> datetime:
 
 
 class Cafes:
-    """Plays the cafés. `held` is called once for each."""
+    """Plays these of the stories' cafés. `held` is called once for each."""
 
     def __init__(
         self,
         stories: Stories,
+        cafes: Sequence[Cafe],
         consultant: Person,
         members: dict[str, Person],
         communities: dict[str, str],
         key: Callable[[str], str],
     ) -> None:
-        self._stories = stories
+        self._cafes = cafes
         self._consultant = consultant
         self._members = members
         self._communities = communities
@@ -55,7 +56,7 @@ class Cafes:
     async def play(self, thread_called: Callable[[str], Awaitable[str]]) -> None:
         """All cafés; one with a prompt is planned when the prompt's thread is there."""
         async with asyncio.TaskGroup() as group:
-            for number, cafe in enumerate(self._stories.cafes):
+            for number, cafe in enumerate(self._cafes):
                 group.create_task(self._hold(number, cafe, thread_called))
 
     async def _hold(self, number: int, cafe: Cafe, thread_called: Callable[[str], Awaitable[str]]) -> None:

@@ -1,14 +1,21 @@
 """The study's forum: threads in the order of time, a few at once, and in each the posts and who reads them."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
+import httpx
+
+from replay.gateway import Refused
 from replay.people import Person
 from replay.stories import CONSULTANT, Stories, Thread
 from replay.views import Gap, plan
 
 AT_ONCE = 8  # threads going on beside each other
 REACTION_TO = {"listen": "thinking", "experiences": "recognise", "advice": "thanks"}
+
+LONGEST_WAY = 600.0  # seconds in which a post must have come to another region
+LOOK_EVERY = 0.4  # for threads beside each other that is a little under what an account may read
 
 Key = Callable[[str], str]
 
@@ -17,12 +24,23 @@ def _nothing() -> None:
     """Nobody counts along."""
 
 
-class Forum:
-    """Plays the stories. `written` and `viewed` are called once for each post of a member and for each view."""
+class NeverCame(RuntimeError):
+    """What was written in one region didn't come to another in time."""
 
-    def __init__(self, stories: Stories, consultant: Person, members: dict[str, Person], key: Key) -> None:
+
+class Forum:
+    """Plays the stories. `written` and `viewed` are called once for each post of a member and for each view.
+
+    `consultants` are the peer consultant's accounts, one in each region that shares the forum; she writes with the first. A post
+    is read and answered when it has come to all of them.
+    """
+
+    def __init__(
+        self, stories: Stories, consultants: Sequence[Person], members: dict[str, Person], key: Key
+    ) -> None:
         self._stories = stories
-        self._people = members | {CONSULTANT: consultant}
+        self._people = members | {CONSULTANT: consultants[0]}
+        self._consultants = consultants
         self._key = key
         self._names = {member.name for member in stories.members if member.writes}
         self._ids: dict[str, asyncio.Future[str]] = {}
@@ -42,6 +60,10 @@ class Forum:
             for thread, its_gaps in threads:
                 group.create_task(self._when_there_is_room(thread, its_gaps))
 
+    async def threads(self) -> list[str]:
+        """The ids of all threads, in the order of time."""
+        return [await self._id(thread.title) for thread in self._stories.threads]
+
     async def thread_called(self, title: str) -> str:
         """The id of the thread with that title, once it is open."""
         return await self._id(title)
@@ -55,7 +77,7 @@ class Forum:
 
     async def _tell(self, thread: Thread, readers: dict[int, tuple[str, ...]]) -> None:
         """One thread from its opening on: each post, then those who read it before the next one is written."""
-        thread_id = ""
+        thread_id = opening_id = ""
         for place, post in enumerate(thread.posts):
             writer = self._people[post.writer]
             if place == 0:
@@ -64,17 +86,24 @@ class Forum:
                     "forum", "POST", "/threads", key=self._key(f"thread {post.number}"), json=body
                 )
                 thread_id, opening_id = opened["id"], opened["posts"][0]["id"]
+                await self._has_come_everywhere(writer, f"/threads/{thread_id}", f"/posts/{opening_id}")
                 self._id(thread.title).set_result(thread_id)
             else:
                 if not post.by_member:
                     await writer.call("forum", "GET", f"/threads/{thread_id}")
                 key = self._key(f"post {post.number}")
                 path = f"/threads/{thread_id}/posts"
-                await writer.call("forum", "POST", path, key=key, json={"body": post.body})
+                written = await writer.call("forum", "POST", path, key=key, json={"body": post.body})
+                await self._has_come_everywhere(writer, f"/posts/{written['id']}")
             if post.by_member:
                 self.written()
             await asyncio.gather(*(self._read(name, thread_id) for name in readers.get(place, ())))
         await self._react(thread, opening_id)
+
+    async def _has_come_everywhere(self, writer: Person, *paths: str) -> None:
+        """Wait until the other regions have what was written. Raises NeverCame."""
+        others = [one for one in self._consultants if one.gateway is not writer.gateway]
+        await asyncio.gather(*(_has_come(one, path) for one in others for path in paths))
 
     async def _read(self, name: str, thread_id: str) -> None:
         """Open the thread, and say what was shown: the view."""
@@ -90,3 +119,13 @@ class Forum:
         if others:
             path = f"/posts/{opening_id}/reactions/{REACTION_TO[thread.wish]}"
             await self._people[others[-1]].call("forum", "PUT", path)
+
+
+async def _has_come(reader: Person, path: str) -> None:
+    deadline = time.monotonic() + LONGEST_WAY
+    while (answer := await reader.answer("forum", "GET", path)).status_code == httpx.codes.NOT_FOUND:
+        if time.monotonic() > deadline:
+            raise NeverCame("A post didn't come to the other region; look at `peercafe federation status`.")
+        await asyncio.sleep(LOOK_EVERY)
+    if answer.is_error:
+        raise Refused(answer)

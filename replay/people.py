@@ -165,9 +165,14 @@ class Person:
                     raise
             number += 1
 
-    async def invite(self, role: str, communities: list[str], count: int, key: str) -> list[str]:
-        """Codes of a batch of invitations; a community made a moment ago is waited for. Raises Refused."""
-        body = {"role": role, "communities": communities, "count": count, "days": 7}
+    async def invite(
+        self, role: str, communities: list[str], count: int, key: str, *, same_as: str | None = None
+    ) -> list[str]:
+        """Codes of a batch of invitations; a community made a moment ago is waited for. Raises Refused.
+
+        `same_as`: the forum profile that a peer consultant has in another region.
+        """
+        body = {"role": role, "communities": communities, "count": count, "days": 7, "same_as": same_as}
         deadline = time.monotonic() + KNOWN_SECONDS
         while True:
             try:

@@ -51,13 +51,18 @@ def first_of(group: BaseExceptionGroup[Exception]) -> Exception:
     return error
 
 
-def print_json(research: Mapping[str, Any], published: Mapping[str, Any]) -> None:
-    """Both levels as one JSON object."""
-    sys.stdout.write(json.dumps({"research": _only(research), "published": _only(published)}) + "\n")
+def print_json(
+    research: Mapping[str, Any], published: Mapping[str, Any], forum: Mapping[str, Any] | None = None
+) -> None:
+    """Both levels as one JSON object; of several regions also what of the forum each has."""
+    told = {"research": _only(research), "published": _only(published)} | ({"forum": forum} if forum else {})
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
-def print_table(research: Mapping[str, Any], published: Mapping[str, Any]) -> None:
-    """Both levels beside each other."""
+def print_table(
+    research: Mapping[str, Any], published: Mapping[str, Any], forum: Mapping[str, Any] | None = None
+) -> None:
+    """Both levels beside each other; of several regions also what of the forum each has."""
     table = Table(title="The study's figures (members only)")
     table.add_column("")
     table.add_column("the analyst sees", justify="right")
@@ -66,6 +71,12 @@ def print_table(research: Mapping[str, Any], published: Mapping[str, Any]) -> No
         table.add_row(words, _cell(research[name]), _cell(published[name], hidden="–"))
     Console().print(table)
     Console().print("– is left out, so that nothing is told about fewer than eight people.", style="dim")
+    for region, has in (forum["regions"] if forum else {}).items():
+        Console().print(
+            f"{region} has {has['posts']} posts of the study, {has['by_members']} of them by members."
+        )
+    if forum:
+        Console().print("They are the same ones." if forum["same"] else "They aren't the same ones.")
 
 
 def _only(figures: Mapping[str, Any]) -> dict[str, Any]:

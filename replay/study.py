@@ -7,7 +7,7 @@ ends with the same figures. What it prints comes from the region's analytics and
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -20,6 +20,7 @@ from replay.forum import Forum
 from replay.gateway import Gateway, GoneAway, Refused
 from replay.people import Person, read_texts
 from replay.stories import Stories
+from replay.views import plan
 
 VIEWS = 1870  # Strand, Eng, Gammon 2020
 LONGEST_WAIT = 3 * 3600.0  # seconds; where engagement is released hourly, a closing takes two releases
@@ -31,13 +32,27 @@ class Late(RuntimeError):
 
 
 class StudyReplay:
-    """One run: `gather`, `open`, `play`, `finish`."""
+    """One run in one region: `gather`, `open`, `play`, `finish`.
 
-    def __init__(self, gateway: Gateway, invitation: str, stories: Stories, bars: Progress) -> None:
+    `places` are the communities that are this region's; None: all of the study's.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        invitation: str,
+        stories: Stories,
+        bars: Progress,
+        places: Collection[str] | None = None,
+    ) -> None:
         self._gateway = gateway
         self._invitation = invitation
         self._stories = stories
         self._bars = bars
+        self._places = [c for c in stories.communities if places is None or c.name in places]
+        here = {community.name for community in self._places}
+        self._belong = [member for member in stories.members if member.community in here]
+        self._cafes = [cafe for cafe in stories.cafes if cafe.community in here]
         self._run = uuid5(NAMESPACE_URL, uuid4().hex)
         self.members: dict[str, Person] = {}
         self.communities: dict[str, str] = {}
@@ -57,18 +72,20 @@ class StudyReplay:
 
     def figures(self) -> dict[str, Any]:
         """What the region's analytics must come to when all of this has arrived."""
-        posts = [post for thread in self._stories.threads for post in thread.posts if post.by_member]
-        cafes = self._stories.cafes
+        names = {member.name for member in self._belong}
+        posts = [post for thread in self._stories.threads for post in thread.posts if post.writer in names]
+        gaps = plan(self._stories.threads, self._stories.members, VIEWS)
+        views = [name for its in gaps for gap in its for name in gap.readers if name in names]
+        cafes = self._cafes
         return {
-            "members": len(self._stories.members),
+            "members": len(names),
             "posts": len(posts),
-            "views": VIEWS,
-            "members_who_viewed": len(self._stories.members),
+            "views": len(views),
+            "members_who_viewed": len(set(views)),
             "members_who_wrote": len({post.writer for post in posts}),
             "cafes": len(cafes),
             "cafes_by_community": [
-                sum(cafe.community == community.name for cafe in cafes)
-                for community in self._stories.communities
+                sum(cafe.community == community.name for cafe in cafes) for community in self._places
             ],
             "members_who_came": len({name for cafe in cafes for name in cafe.came}),
             "smallest_cafe": min(len(cafe.came) for cafe in cafes),
@@ -77,43 +94,55 @@ class StudyReplay:
 
     async def gather(self) -> None:
         """Communities, invitations, and everybody joins."""
+        await self.gather_staff(self._stories.consultant_names)
+        await self.gather_members()
+
+    async def gather_staff(self, names: tuple[str, ...], same_as: str | None = None) -> None:
+        """An operator, the communities, an analyst, and the peer consultant under the first free one of `names`.
+
+        `same_as`: the forum profile that she has in another region.
+        """
         texts = await read_texts(self._gateway)
-        members = self._stories.members
-        joined = self._bar("Joining", len(members) + 3)
+        self._joined = joined = self._bar("Joining", len(self._belong) + 3)
         self._operator = await Person.join(self._gateway, texts, self._invitation)
-        for community in self._stories.communities:
+        for community in self._places:
             self.communities[community.name] = await self._operator.make_community(
                 community.name, community.area, self.key
             )
         joined()
 
-        async def join(invitation: str, **how: Any) -> Person:
-            person = await Person.join(self._gateway, texts, invitation, **how)
-            joined()
-            return person
-
         everywhere = list(self.communities.values())
         [for_consultant] = await self._operator.invite(
-            "consultant", everywhere, 1, self.key("invite consultant")
+            "consultant", everywhere, 1, self.key("invite consultant"), same_as=same_as
         )
         [for_analyst] = await self._operator.invite("analyst", [], 1, self.key("invite analyst"))
-        self._consultant, self._analyst = await asyncio.gather(
-            join(for_consultant, display_names=self._stories.consultant_names), join(for_analyst)
+        self.consultant, self._analyst = await asyncio.gather(
+            Person.join(self._gateway, texts, for_consultant, display_names=names),
+            Person.join(self._gateway, texts, for_analyst),
         )
+        joined()
+        joined()
+
+    async def gather_members(self) -> None:
+        """The consultant invites them, and they join."""
+        texts = await read_texts(self._gateway)
+
+        async def join(invitation: str, language: str) -> Person:
+            person = await Person.join(self._gateway, texts, invitation, language=language, research=True)
+            self._joined()
+            return person
+
         for name, place in self.communities.items():
-            of_it = [member for member in members if member.community == name]
-            codes = await self._consultant.invite("member", [place], len(of_it), self.key(f"invite {name}"))
+            of_it = [member for member in self._belong if member.community == name]
+            codes = await self.consultant.invite("member", [place], len(of_it), self.key(f"invite {name}"))
             people = await asyncio.gather(
-                *(
-                    join(code, language=m.language, research=True)
-                    for m, code in zip(of_it, codes, strict=True)
-                )
+                *(join(code, m.language) for m, code in zip(of_it, codes, strict=True))
             )
             self.members |= {m.name: person for m, person in zip(of_it, people, strict=True)}
 
     async def open(self) -> None:
         """The analyst proposes, the operator approves; acts count from then on."""
-        zone = self._stories.communities[0].zone
+        zone = self._places[0].zone
         today = await until_enough_of_today(zone, self._say)
         body = {
             "title": "A forum and cafés in two communities",
@@ -128,16 +157,14 @@ class StudyReplay:
 
     async def play(self) -> None:
         """Everything that members and the consultant write, read and attend."""
-        forum = Forum(self._stories, self._consultant, self.members, self.key)
-        cafes = Cafes(self._stories, self._consultant, self.members, self.communities, self.key)
-        expected = self.figures()
-        forum.written, forum.viewed = (
-            self._bar("Posts", expected["posts"]),
-            self._bar("Views", VIEWS),
-        )
-        cafes.held = self._bar("Cafés", expected["cafes"])
-        await forum.choose_names()
-        await asyncio.gather(forum.play(VIEWS), cafes.play(forum.thread_called))
+        forum = Forum(self._stories, [self.consultant], self.members, self.key)
+        await play_forum(forum, self._stories, self._bars, self.hold_cafes)
+
+    async def hold_cafes(self, thread_called: Callable[[str], Awaitable[str]]) -> None:
+        """This region's cafés."""
+        cafes = Cafes(self._stories, self._cafes, self.consultant, self.members, self.communities, self.key)
+        cafes.held = self._bar("Cafés", len(self._cafes))
+        await cafes.play(thread_called)
 
     async def finish(self, expected: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Wait for all figures, close the study, wait for what is published: (research, published). Raises Late."""
@@ -183,6 +210,19 @@ class StudyReplay:
 
     def _say(self, words: str) -> None:
         self._bars.console.print(words)
+
+
+async def play_forum(
+    forum: Forum,
+    stories: Stories,
+    bars: Progress,
+    *beside: Callable[[Callable[[str], Awaitable[str]]], Awaitable[None]],
+) -> None:
+    """All threads of the stories, and `beside` them what needs a thread's id by its title."""
+    posts = sum(post.by_member for thread in stories.threads for post in thread.posts)
+    forum.written, forum.viewed = report.bar(bars, "Posts", posts), report.bar(bars, "Views", VIEWS)
+    await forum.choose_names()
+    await asyncio.gather(forum.play(VIEWS), *(one(forum.thread_called) for one in beside))
 
 
 async def replay(url: str, invitation: str, stories: Stories) -> tuple[dict[str, Any], dict[str, Any]]:

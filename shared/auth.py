@@ -46,6 +46,10 @@ class Claims:
     expires_at: int  # seconds since 1970
     name: str | None = None  # a consultant's display name
     communities: tuple[UUID, ...] = ()  # in tokens for events only
+    community: str | None = (
+        None  # the name of a member's, in a token for showing it in the forum, asked for by them
+    )
+    same_as: UUID | None = None  # the forum profile that a consultant has in another region
 
 
 def fetch_from(identity_url: str) -> FetchKeys:
@@ -154,7 +158,7 @@ class TokenVerifier:
             raise TokenRefused("times")
         if not isinstance(role, str) or role not in ROLES:
             raise TokenRefused("role")
-        name = body.get("name")
+        name, community, same_as = body.get("name"), body.get("community"), body.get("same_as")
         try:
             return Claims(
                 subject=UUID(body["sub"]),
@@ -162,7 +166,9 @@ class TokenVerifier:
                 client_id=str(body["client_id"]),
                 expires_at=expires,
                 name=name if isinstance(name, str) and role == "consultant" else None,
-                communities=tuple(UUID(community) for community in body.get("communities", ())),
+                communities=tuple(UUID(one) for one in body.get("communities", ())),
+                community=community if isinstance(community, str) and role == "member" else None,
+                same_as=UUID(same_as) if same_as is not None and role == "consultant" else None,
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise TokenRefused("claims") from error

@@ -7,6 +7,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -164,6 +165,13 @@ def invite(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=50)] = 1,
     days: Annotated[int, typer.Option(min=1, max=60, help="How long they are open.")] = 14,
+    same_as: Annotated[
+        UUID | None,
+        typer.Option(
+            metavar="PROFILE",
+            help="For a consultant who has an account in another region: the id of their forum profile there.",
+        ),
+    ] = None,
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
@@ -173,7 +181,8 @@ def invite(
     from deploy.command.operators import operator
 
     with operator(options.of(data, region), gateway, invitation) as by:
-        for code in by.invite(role.value, community or [], count=count, days=days):
+        first = None if same_as is None else str(same_as)
+        for code in by.invite(role.value, community or [], count=count, days=days, same_as=first):
             typer.echo(code)
 
 
@@ -210,12 +219,16 @@ def replay_study(
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the regions of `make federation` under --data; twice: one community in each."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Play the study and print its figures."""
     from deploy.command import replaying
 
-    sys.exit(replaying.study(data, gateway, invitation, as_json=as_json))
+    sys.exit(replaying.study(data, gateway, invitation, region or [], as_json=as_json))
 
 
 @replay.command("threads")

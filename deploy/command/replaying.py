@@ -1,15 +1,26 @@
 """`replay study` and `replay threads`: hand the replay a gateway and an operator's invitation, nothing else."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.command.operators import operator
-from deploy.command.options import fail, running_region
+from deploy.command.options import fail, of, running_region
 
 
-def study(data: Path, gateway: str | None, invitation: str | None, *, as_json: bool) -> int:
-    """Exit status."""
+def study(
+    data: Path, gateway: str | None, invitation: str | None, regions: Sequence[str], *, as_json: bool
+) -> int:
+    """Exit status. Of several regions on this machine each gets one of the study's communities."""
+    if len(regions) > 1:
+        if gateway is not None or len(set(regions)) < len(regions):
+            fail("Several regions are those of `make federation`, each named once and without --gateway.")
+        from replay import regions as in_regions
+
+        entrances = [(region, *_entrance(of(data, region), None, None)) for region in regions]
+        return in_regions.run([in_regions.Region(*entrance) for entrance in entrances], as_json=as_json)
     from replay.study import run
 
+    data = of(data, regions[0] if regions else None)
     where, code = _entrance(data, gateway, invitation)
     return int(run(where, code, as_json=as_json) or 0)
 

@@ -4,6 +4,7 @@ Problem
  ├ NotFound ─ ThreadNotFound, PostNotFound, ProfileNotFound, NoProfileYet
  ├ ProfileNeeded
  ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
+ ├ CommunityNotSaid
  ├ ThreadRemoved, ThreadHidden, PostRemoved, OwnPost
  ├ PostTooLong
  ├ WritingPaused
@@ -67,6 +68,16 @@ class NameIsFixed(Problem):
     status = 409
     type = "name-is-fixed"
     title = "A peer consultant's name is the one chosen at joining."
+
+
+class CommunityNotSaid(Problem):
+    """The forum doesn't know communities, and takes nobody's word but identity's."""
+
+    status = 409
+    type = "community-not-said"
+    title = (
+        "Please come with a token that names your community: ask identity for it with the scope community."
+    )
 
 
 class ThreadRemoved(Problem):

@@ -27,7 +27,7 @@ from shared.contracts.payloads.forum import (
     Wish,
 )
 
-PROJECTION = 1  # how columns are filled from a record; raised when a record tells more than it did
+PROJECTION = 2  # how columns are filled from a record; raised when a record tells more than it did
 
 
 class Base(DeclarativeBase):
@@ -75,7 +75,10 @@ class Authored(Replicated):
 
 
 class Profile(Replicated, Base):
-    """A forum name and its drawn mark."""
+    """A forum name and its drawn mark; the community, while its member shows it.
+
+    `same_as`: the profile that a peer consultant has in another region.
+    """
 
     __tablename__ = "profiles"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -84,10 +87,12 @@ class Profile(Replicated, Base):
     name: Mapped[str | None]
     skeleton: Mapped[str | None]
     mark: Mapped[int | None]
+    community: Mapped[str | None]
+    same_as: Mapped[UUID | None]
 
     def erase(self, home: Home) -> None:
-        """Without name and mark; the id stays, because others' records name it."""
-        self.name = self.skeleton = self.mark = None
+        """Without name, mark and community; the id stays, because others' records name it."""
+        self.name = self.skeleton = self.mark = self.community = self.same_as = None
         super().erase(home)
 
     def record(self) -> ProfilePresented:
@@ -95,6 +100,7 @@ class Profile(Replicated, Base):
         return ProfilePresented(
             id=self.id, home=self.home, version=self.version, erased=self.erased, nonce=self.nonce.hex(),
             role="consultant" if self.role == "consultant" else "member", name=self.name, mark=self.mark,
+            community=self.community, same_as=self.same_as,
         )  # fmt: skip
 
 

@@ -69,13 +69,18 @@ class NewSanction(Given):
 
 
 class ProfileShown(BaseModel):
-    """`look_alike`: an older name looks like this one, so this one bears a neutral mark everywhere."""
+    """`look_alike`: an older name looks like this one, so this one bears a neutral mark everywhere.
+
+    `community` and `region` are told of members who show them, of nobody else.
+    """
 
     id: UUID
     name: str | None
     mark: int | None
     role: Literal["member", "consultant"] | None
     look_alike: bool
+    community: str | None
+    region: str | None
 
 
 class Pause(BaseModel):

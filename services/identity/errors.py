@@ -29,6 +29,12 @@ class CommunitiesDontFit(Problem):
     title = "This role needs another number of communities."
 
 
+class SameAsDoesntFit(Problem):
+    status = 422
+    type = "same-as-doesnt-fit"
+    title = "An account in another region can be named for one peer consultant at a time."
+
+
 class AdultsOnly(Problem):
     status = 422
     type = "adults-only"

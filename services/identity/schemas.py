@@ -76,13 +76,17 @@ class SessionOpened(BaseModel):
 
 
 class TokenRequest(BaseModel):
-    """RFC 8693, section 2.1. Parameters we don't know are ignored, as RFC 6749 asks."""
+    """RFC 8693, section 2.1. Parameters we don't know are ignored, as RFC 6749 asks.
+
+    `scope` "community": the token for the forum names the member's community, so that they can show it there.
+    """
 
     grant_type: str = ""
     subject_token: Annotated[str, Field(repr=False)] = ""
     subject_token_type: str = ""
     requested_token_type: str = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
     audience: str = ""
+    scope: str = ""
     client_id: str = ""
     client_assertion_type: str = ""
     client_assertion: Annotated[str | None, Field(repr=False)] = None
@@ -95,6 +99,7 @@ class TokenAnswer(BaseModel):
     issued_token_type: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
     expires_in: int
+    scope: str | None = None
     refresh_token: str | None = None
 
 
@@ -166,10 +171,13 @@ class AccountData(BaseModel):
 
 
 class MakingInvitations(_Body):
+    """`same_as`: for one consultant who has an account in another region: the forum profile they have there."""
+
     role: Role
     communities: Annotated[list[UUID], Field(max_length=50)]
     count: Annotated[int, Field(ge=1, le=50)] = 1
     days: Annotated[int, Field(ge=1, le=60)] = 30
+    same_as: UUID | None = None
 
 
 class InvitationsMade(BaseModel):

@@ -28,6 +28,8 @@ class Subject:
     role: str
     name: str | None = None
     communities: tuple[UUID, ...] | None = None
+    community: str | None = None  # the name of a member's, told to the forum at their wish
+    same_as: UUID | None = None  # the forum profile that a consultant has in another region
 
 
 class KeyRing:
@@ -70,6 +72,10 @@ class KeyRing:
             claims["name"] = subject.name
         if subject.communities is not None:
             claims["communities"] = [str(community) for community in subject.communities]
+        if subject.community is not None:
+            claims["community"] = subject.community
+        if subject.same_as is not None:
+            claims["same_as"] = str(subject.same_as)
         header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": signing[0].key.kid}
         token = jwt.encode(header, claims, signing[0].key, algorithms=[ALGORITHM])
         return token, expires - int(at.timestamp())

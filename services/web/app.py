@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from services.web.pages import (
     api_docs,
     cafes,
+    community,
     consultant_cafes,
     consultant_threads,
     consultant_told,
@@ -52,7 +53,7 @@ from shared.telemetry.requests import CountRequests
 
 MAX_FORM = 256 * 1024  # bytes; a backstop: the gateway takes 64 KiB
 PLACES = (
-    front, help_page, leave, join, sign_in, recover, receipt, forum, threads, posts, telling, pause, search, profile, cafes, for_you, me,
+    front, help_page, leave, join, sign_in, recover, receipt, forum, threads, posts, telling, pause, search, profile, community, cafes, for_you, me,
     my_data, invite, consultant_cafes, consultant_threads, consultant_told, api_docs,
 )  # fmt: skip
 

@@ -174,10 +174,17 @@ class Gateway:
         *,
         key: str | None = None,
         params: Mapping[str, str | int | None] | None = None,
+        scope: str | None = None,
     ) -> Any:
-        """As `call`, under the person's token for that service. Raises SignedOut when the session is over."""
+        """As `call`, under the person's token for that service. Raises SignedOut when the session is over.
+
+        With a `scope` under one that says more, which is made for this call and not kept.
+        """
         for attempt in (1, 2):
-            token = await self._token(session, service)
+            if scope is None:
+                token = await self._token(session, service)
+            else:
+                token = (await self._exchange(session, service, scope)).value
             try:
                 return await self.call(service, method, path, body, bearer=token, key=key, params=params)
             except Refused as refused:
@@ -192,11 +199,17 @@ class Gateway:
         held = self._tokens.get(session, audience)
         if held:
             return held
+        token = await self._exchange(session, audience)
+        self._tokens.keep(session, audience, token)
+        return token.value
+
+    async def _exchange(self, session: str, audience: str, scope: str = "") -> HeldToken:
         form = {
             "grant_type": EXCHANGE_GRANT,
             "subject_token": session,
             "subject_token_type": SESSION_TOKEN_TYPE,
             "audience": audience,
+            "scope": scope,
             "client_id": self._credentials.client_id,
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": self._credentials.assertion(),
@@ -215,8 +228,7 @@ class Gateway:
                 raise Refused(403, "not-for-this-role") from refused
             raise
         expires = clock.now() + timedelta(seconds=int(answer["expires_in"]))
-        self._tokens.keep(session, audience, HeldToken(str(answer["access_token"]), expires))
-        return str(answer["access_token"])
+        return HeldToken(str(answer["access_token"]), expires)
 
 
 def _answer(service: str, response: httpx.Response) -> Any:

@@ -25,6 +25,8 @@ SAID = {
     ),
     "pause-lifted": N_("The pause is over, and its member is told."),
     "named": N_("This is your forum name now."),
+    "community-shown": N_("Your community stands beside your forum name now."),
+    "community-hidden": N_("It is hidden again. Other regions follow as soon as they hear of it."),
     "come": N_("Lovely. You now see the exact place below."),
     "waiting": N_(
         "It is full just now, so you are on the waiting list. If a place opens, you will see it here."
@@ -99,6 +101,9 @@ PROBLEMS = {
     ),
     "profile-exists": N_("You have a forum name already."),
     "name-is-fixed": N_("A peer consultant’s name is the one chosen at joining."),
+    "community-not-said": N_(
+        "We can’t find your community just now, so nothing was shown. Please try again in a moment."
+    ),
     "thread-removed": N_("The writer has removed this thread, so nothing can be added."),
     "thread-hidden": N_("A peer consultant has hidden this thread, so nothing can be added."),
     "post-removed": N_("The writer has removed this text."),

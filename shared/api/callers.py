@@ -38,6 +38,8 @@ class Caller:
     role: str
     name: str | None = None
     communities: tuple[UUID, ...] = ()
+    community: str | None = None
+    same_as: UUID | None = None
 
 
 def install(app: FastAPI, verifier: TokenVerifier) -> None:
@@ -57,7 +59,9 @@ async def caller_of(request: Request) -> Caller:
         raise SignInNeeded(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
     except KeysUnavailable:
         raise Busy(headers={"Retry-After": "2"}) from None
-    return Caller(claims.subject, claims.role, claims.name, claims.communities)
+    return Caller(
+        claims.subject, claims.role, claims.name, claims.communities, claims.community, claims.same_as
+    )
 
 
 def requires(*roles: str) -> Callable[[Request], Awaitable[Caller]]:

@@ -13,7 +13,7 @@ from tests.identity.conftest import SESSION_TOKEN, TOKEN_EXCHANGE
 CLOSED = {  # compared or read, never kept as words and never shown
     "invitation", "consent_version", "agreement_version", "offer", "sign_in_name", "passphrase", "new_passphrase",
     "recovery_code", "receipt", "client_id", "client_assertion", "client_assertion_type", "grant_type", "subject_token",
-    "subject_token_type", "requested_token_type", "audience", "starts", "zone", "code",
+    "subject_token_type", "requested_token_type", "audience", "scope", "starts", "zone", "code",
 }  # fmt: skip
 READ_AS = ("format", "enum", "const")  # ids, days, choices: no words
 METHODS = ("get", "post", "put", "delete", "patch")

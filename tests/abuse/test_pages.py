@@ -30,6 +30,7 @@ SIGNED_IN = (
     "/forum",
     "/forum/write",
     "/forum/name",
+    "/forum/community",
     "/forum/search",
     "/cafes",
     "/for-you",

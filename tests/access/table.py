@@ -31,6 +31,8 @@ TABLE: dict[str, dict[str, set[str]]] = {
         "GET /profile": PEERS,
         "POST /profile": PEERS,
         "PUT /profile": PEERS,
+        "PUT /profile/community": {MEMBER},
+        "DELETE /profile/community": {MEMBER},
         "GET /profiles/{profile_id}": PEERS,
         "POST /names/check": PEERS,
         "GET /threads": PEERS,

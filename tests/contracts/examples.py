@@ -43,6 +43,8 @@ EXAMPLES: tuple[Payload, ...] = (
         role="member",
         name="Quiet Heron",
         mark=7,
+        community="Fjordbyen",
+        same_as=uuid(14),
     ),
     ThreadOpened(
         id=uuid(2),

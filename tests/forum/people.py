@@ -36,12 +36,15 @@ class Person:
     def __init__(self, place: "Place", role: str, name: str | None, alias: UUID | None = None) -> None:
         self.place, self.role, self.name = place, role, name
         self.alias = alias or uuid4()
+        self.said: Json = {}  # what else their token says
 
     async def ask(
         self, method: str, path: str, body: object = None, *, key: str | None = None
     ) -> httpx.Response:
         token_name = self.name if self.role == "consultant" else None
-        headers = self.place.issuer.bearer("forum", alias=self.alias, role=self.role, name=token_name)
+        headers = self.place.issuer.bearer(
+            "forum", alias=self.alias, role=self.role, name=token_name, **self.said
+        )
         if method == "POST":
             headers["Idempotency-Key"] = key or uuid4().hex
         return await self.place.client.request(method, path, json=body, headers=headers)

@@ -81,7 +81,7 @@ async def test_a_name_is_taken_once(forum: Place, ada: Person) -> None:
     assert (await newcomer.ask("POST", "/profile", {"name": "Bjørk"})).json()[
         "type"
     ] == "/problems/profile-exists"
-    assert profile.keys() == {"id", "name", "mark", "role", "look_alike"}
+    assert profile.keys() == {"id", "name", "mark", "role", "look_alike", "community", "region"}
     assert 0 <= profile["mark"] < 2**31
 
 

@@ -161,3 +161,19 @@ async def test_a_card_outlives_the_consultant_who_handed_it_out(identity: Identi
     code = (await consultant.invite("member", [community])).json()["invitations"][0]
     await consultant.call("POST", "/me/erasure", {"passphrase": consultant.passphrase})
     assert (await look(identity, code))[0] == 200
+
+
+async def test_a_second_account_in_another_region_is_said_to_the_forum_alone(identity: Identity) -> None:
+    operator, first, ids = await identity.joined("operator"), uuid4(), [await identity.community()]
+    code = (await operator.invite("consultant", ids, same_as=str(first))).json()["invitations"][0]
+    body = await identity.joining(code, display_name="Kari Sørmann")
+    codes = (await identity.client.post("/members", json=body)).json()["recovery_codes"]
+    kari = Person(identity, body["sign_in_name"], codes)
+    await kari.sign_in()
+    said = {audience: await kari.claims(audience) for audience in ("forum", "events", "identity")}
+    assert said["forum"]["same_as"] == str(first)
+    assert [audience for audience in said if "same_as" in said[audience]] == ["forum"]
+    for role, more in (("member", {}), ("consultant", {"count": 2})):
+        refused = await operator.invite(role, ids, same_as=str(first), **more)
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/same-as-doesnt-fit")
+    assert not await identity.rows("SELECT 1 FROM invitations WHERE same_as IS NOT NULL"), "used, so gone"

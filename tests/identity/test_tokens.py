@@ -116,3 +116,23 @@ async def test_a_new_key_is_published_before_it_signs_and_the_old_until_its_toke
         assert await at_start() == ([first, second], second)
         time_now.move(timedelta(minutes=16))
         assert await at_start() == ([second], second)
+
+
+async def test_a_members_community_stands_in_a_token_for_the_forum_that_was_asked_for_with_it(
+    identity: Identity,
+) -> None:
+    fjordby = await identity.community("Fjordby")
+    member = await identity.joined(ids=[fjordby])
+    answer = (await member.exchange("forum", scope="community")).json()
+    assert said_in(answer["access_token"])["community"] == "Fjordby"
+    assert answer["scope"] == "community"
+    assert "communities" not in said_in(answer["access_token"])
+    assert "community" not in await member.claims("forum")
+    for audience in ("events", "identity", "notifications"):
+        said = (await member.exchange(audience, scope="community")).json()
+        assert "community" not in said_in(said["access_token"])
+        assert said["scope"] is None
+    kari = await identity.joined("consultant", [fjordby])
+    assert "community" not in said_in(
+        (await kari.exchange("forum", scope="community")).json()["access_token"]
+    )

@@ -24,7 +24,7 @@ SAME = {"Forum", "Send", "Title"}
 NOT_FOR_PAGES = {
     "audience-not-for-this-role", "approved-by-somebody-else", "client-refused", "community-name-taken",
     "ends-in-the-past", "field-without-source", "idempotency-key-needed", "not-now", "not-published",
-    "session-ended", "sign-in-needed", "study-not-started", "token-request-not-understood", "wrong-study-status",
+    "same-as-doesnt-fit", "session-ended", "sign-in-needed", "study-not-started", "token-request-not-understood", "wrong-study-status",
     "zone-unknown",
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.forum.http.service import Here, Moderator, Reader, Writer, answer
+from services.forum.http.service import Here, Moderator, Reader, Writer, answer, consultant_in
 from services.forum.queries.posts import one_post, shown_author, shown_reactions
 from services.forum.schemas import HideMade, NewHide, NewPost, PostShown
 from services.forum.use_cases import moderation, posts, reactions, replies
@@ -26,7 +26,9 @@ async def write_reply(
     """Reply in a thread. From then on the writer watches it."""
     route = f"posts/{thread_id}"
     key_hash, body_hash = idempotency.hashes(here.secret, caller.alias, route, key, body)
-    command = WriteReply(caller.alias, caller.role, caller.name, thread_id, body.body, key_hash, body_hash)
+    command = WriteReply(
+        caller.alias, caller.role, consultant_in(caller), thread_id, body.body, key_hash, body_hash
+    )
     written = await replies.write_reply(here.database, here.sessions, here.home, here.writers, command)
     here.wake_relay()
     if written.author is None:  # a repeat
@@ -83,7 +85,7 @@ async def remove_post(post_id: UUID, here: Here, session: Session, caller: Write
 async def react(post_id: UUID, kind: ReactionKind, here: Here, session: Session, caller: Reader) -> None:
     """Thank you, I recognise this, or thinking of you. Nobody sees how many."""
     await reactions.react(
-        session, here.home, here.writers, caller.alias, caller.role, caller.name, post_id, kind
+        session, here.home, here.writers, caller.alias, caller.role, consultant_in(caller), post_id, kind
     )
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import Response
 
 from services.forum.errors import NoProfileYet, ProfileNeeded
-from services.forum.http.service import Here, Namer, Reader, answer
+from services.forum.http.service import Here, MemberNamer, Namer, Reader, answer, consultant_in
 from services.forum.queries import own
 from services.forum.queries.sanctions import own_pause
 from services.forum.schemas import NameChosen, NameLooked, NameMaybeChosen, OwnProfileShown, ProfileShown
@@ -32,9 +32,10 @@ async def show_own_profile(here: Here, caller: Reader) -> Response:
 async def take_name(body: NameMaybeChosen, here: Here, session: Session, caller: Namer) -> Response:
     """Take a forum name, once. A peer consultant's is the name chosen at joining. Repeating changes nothing."""
     if caller.role == "consultant":
-        if caller.name is None:
+        consultant = consultant_in(caller)
+        if consultant is None:
             raise ProfileNeeded()
-        profile = await profiles.present_consultant(session, here.home, caller.alias, caller.name)
+        profile = await profiles.present_consultant(session, here.home, caller.alias, consultant)
     elif body.name is None:
         raise ProfileNeeded()
     else:
@@ -46,6 +47,23 @@ async def take_name(body: NameMaybeChosen, here: Here, session: Session, caller:
 async def change_name(body: NameChosen, here: Here, session: Session, caller: Namer) -> Response:
     """Change one's forum name. The one before stays reserved, so that nobody is taken for its owner."""
     profile = await profiles.rename(session, here.home, caller.alias, body.name)
+    return answer(await own.profile(await driver_of(session), profile.id))
+
+
+@router.put("/profile/community", response_model=ProfileShown)
+async def show_community(here: Here, session: Session, caller: MemberNamer) -> Response:
+    """Show one's community and region beside one's name, to everybody who reads the forum, in every region.
+
+    Which one it is, the token says (identity's scope `community`), so that nobody claims another.
+    """
+    profile = await profiles.show_community(session, here.home, caller.alias, caller.community)
+    return answer(await own.profile(await driver_of(session), profile.id))
+
+
+@router.delete("/profile/community", response_model=ProfileShown)
+async def hide_community(here: Here, session: Session, caller: MemberNamer) -> Response:
+    """Hide it again."""
+    profile = await profiles.hide_community(session, here.home, caller.alias)
     return answer(await own.profile(await driver_of(session), profile.id))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from services.forum.ids import Home
 from services.forum.queries.answers import to_json
 from services.forum.settings import Settings
-from services.forum.use_cases.writers import Writers
+from services.forum.use_cases.writers import Consultant, Writers
 from shared.api.callers import Caller
 from shared.api.limits import limited
 from shared.database.statements import Statements
@@ -39,8 +39,14 @@ Here = Annotated[Service, Depends(_service)]
 Reader = Annotated[Caller, Depends(limited("member", "consultant", limit="reads"))]
 Writer = Annotated[Caller, Depends(limited("member", "consultant", limit="posts"))]
 Namer = Annotated[Caller, Depends(limited("member", "consultant", limit="profiles"))]
+MemberNamer = Annotated[Caller, Depends(limited("member", limit="profiles"))]
 Opener = Annotated[Caller, Depends(limited("member", "consultant", limit="threads"))]
 Moderator = Annotated[Caller, Depends(limited("consultant", limit="posts"))]
+
+
+def consultant_in(caller: Caller) -> Consultant | None:
+    """The peer consultant that the caller's token names, if it is one's."""
+    return Consultant(caller.name, caller.same_as) if caller.role == "consultant" and caller.name else None
 
 
 def answer(content: object, status: int = 200) -> Response:

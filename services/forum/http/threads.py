@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from services.forum.http.service import Here, Opener, Reader, answer
+from services.forum.http.service import Here, Opener, Reader, answer, consultant_in
 from services.forum.queries import threads as queries
 from services.forum.schemas import NewThread, ReadMark, ThreadList, ThreadRead
 from services.forum.use_cases import reading, threads
@@ -55,7 +55,7 @@ async def open_thread(
     made = claim.made_id
     if made is None:
         command = OpenThread(
-            caller.alias, caller.role, caller.name, body.title, body.wish, body.body, clock.now()
+            caller.alias, caller.role, consultant_in(caller), body.title, body.wish, body.body, clock.now()
         )
         made = (await threads.open_thread(session, here.home, here.writers, command)).id
         await claim.made(session, made)

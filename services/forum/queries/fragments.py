@@ -40,21 +40,36 @@ def _heard(decision: str) -> str:
 def writer_of(row: str) -> str:
     """Who wrote `row` as pages show them, as a lateral subquery: looked up once for each writer, not for each row."""
     return f"""(
-        SELECT w.name, w.mark, w.role, {look_alike("w")} AS look_alike
+        SELECT w.name, w.mark, w.role, {look_alike("w")} AS look_alike, {community("w")}
         FROM profiles w WHERE w.id = {row}.author_id OFFSET 0)"""
 
 
 def writers_of(ids: str) -> str:
     """The profiles of `ids` (a query of some ids) as pages show them, each looked up once."""
-    return f"""SELECT w.id, w.name, w.mark, w.role, {look_alike("w")} AS look_alike
+    return f"""SELECT w.id, w.name, w.mark, w.role, {look_alike("w")} AS look_alike, {community("w")}
         FROM profiles w WHERE w.id = ANY (ARRAY({ids}))"""
 
 
 def look_alike(profile: str) -> str:
-    """Whether an older id has a name that looks like this one's, so that this one bears the neutral mark."""
-    return (
-        f"""EXISTS (SELECT FROM profiles q WHERE q.skeleton = {profile}.skeleton AND q.id < {profile}.id)"""
-    )
+    """Whether an older id has a name that looks like this one's, so that this one bears the neutral mark.
+
+    A consultant's accounts in several regions stand as the oldest of them does (rules.naming).
+    """
+    return f"""EXISTS (
+        SELECT FROM profiles q WHERE q.skeleton = {profile}.skeleton AND q.id < {profile}.id
+            AND NOT {_same_person("q", profile)} AND NOT EXISTS (
+                SELECT FROM profiles o WHERE o.skeleton = {profile}.skeleton AND o.id < q.id
+                    AND {_same_person("o", profile)}))"""
+
+
+def _same_person(one: str, other: str) -> str:
+    return f"""({one}.role = 'consultant' AND {other}.role = 'consultant'
+        AND coalesce({one}.same_as, {one}.id) = coalesce({other}.same_as, {other}.id))"""
+
+
+def community(profile: str) -> str:
+    """What a profile shows of where its member belongs: nothing of who doesn't show it."""
+    return f"""{profile}.community, CASE WHEN {profile}.community IS NOT NULL THEN {profile}.home END AS region"""
 
 
 def unread(post: str, mark: str, reader: str) -> str:

@@ -6,14 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from services.forum.errors import ProfileNotFound
-from services.forum.queries.fragments import look_alike
+from services.forum.queries.fragments import community, look_alike
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 from shared.hlc import COUNTER_BITS, time_of
 
-PROFILE = (
-    f"SELECT p.id, p.name, p.mark, p.role, {look_alike('p')} AS look_alike FROM profiles p WHERE p.id = $1"
-)
+PROFILE = f"""SELECT p.id, p.name, p.mark, p.role, {look_alike("p")} AS look_alike, {community("p")}
+    FROM profiles p WHERE p.id = $1"""
 MEMBER = "SELECT profile_id, closed OR erased AS refused FROM members WHERE alias = $1"
 THREADS = "SELECT id, title, wish FROM threads WHERE author_id = $1 AND NOT erased ORDER BY id"
 POSTS = """SELECT id, thread_id, opening, body, edited, written FROM posts WHERE author_id = $1 AND NOT erased
@@ -35,7 +34,7 @@ async def own_profile(database: Fetches, alias: UUID) -> UUID | None:
 
 
 async def profile(database: Fetches, profile_id: UUID) -> dict[str, Any]:
-    """Name and mark; not when somebody joined or was last here. Raises ProfileNotFound."""
+    """Name and mark, and a community that is shown; not when somebody joined or was last here. Raises ProfileNotFound."""
     rows = await database.fetch(PROFILE, profile_id)
     if not rows or rows[0]["name"] is None:
         raise ProfileNotFound()

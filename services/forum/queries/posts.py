@@ -27,7 +27,7 @@ POST_COLUMNS = f"""
     CASE WHEN p.author_id = reader.profile_id THEN p.body END AS body,
     CASE WHEN {_sees} THEN hide.reason END AS reason,
     p.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
-    p.author_id::text, pp.name, pp.mark, pp.role, pp.look_alike, {_reactions} AS reactions"""
+    p.author_id::text, pp.name, pp.mark, pp.role, pp.look_alike, pp.community, pp.region, {_reactions} AS reactions"""
 HIDE_JOIN = f"""
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true"""
 
@@ -79,11 +79,13 @@ def shown_reactions(bits: int) -> dict[str, dict[str, bool]]:
 
 
 def shown_author(row: Any) -> dict[str, Any]:
-    """A writer as the API gives them: never alias, home or time of joining."""
+    """A writer as the API gives them: never alias or time of joining; where they belong, if they show it."""
     return {
         "id": row["author_id"],
         "name": row["name"],
         "mark": row["mark"],
         "role": row["role"],
         "look_alike": row["look_alike"],
+        "community": row["community"],
+        "region": row["region"],
     }

@@ -25,7 +25,7 @@ WITH open AS (
 )
 SELECT p.id, p.thread_id, p.author_id, p.erased, p.opening, t.title, o.categories, o.upto,
     k.title AS kept_title, k.body_html AS kept_html, p.body_html IS DISTINCT FROM k.body_html AS changed,
-    hide.reason IS NOT NULL AS hidden, w.name, w.mark, w.role, w.look_alike,
+    hide.reason IS NOT NULL AS hidden, w.name, w.mark, w.role, w.look_alike, w.community, w.region,
     (SELECT b.id FROM posts b WHERE b.thread_id = p.thread_id AND (b.written, b.id) < (p.written, p.id)
         ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM open o JOIN posts p ON p.id = o.post_id

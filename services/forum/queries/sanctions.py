@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from services.forum.errors import WritingPaused
-from services.forum.queries.fragments import look_alike
+from services.forum.queries.fragments import community, look_alike
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import shown_author
 from shared.database.statements import Fetches
 
 OWN = "SELECT until, reason FROM sanctions WHERE alias = $1 AND NOT lifted AND until > $2"
 STANDING = f"""
-SELECT s.id, s.until, s.reason, w.id AS author_id, w.name, w.mark, w.role, {look_alike("w")} AS look_alike
+SELECT s.id, s.until, s.reason, w.id AS author_id, w.name, w.mark, w.role, {look_alike("w")} AS look_alike, {community("w")}
 FROM sanctions s JOIN members m ON m.alias = s.alias JOIN profiles w ON w.id = m.profile_id
 WHERE NOT s.lifted AND s.until > $1 ORDER BY s.until, s.id LIMIT 200
 """

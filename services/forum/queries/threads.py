@@ -42,7 +42,7 @@ page AS MATERIALIZED (
     SELECT o.thread_id FROM watching o WHERE o.alias = $1 AND o.thread_id = ANY (ARRAY(SELECT id FROM page))
 )
 SELECT t.id::text, t.title, t.wish, t.erased, t.hidden, t.author_id::text, t.mine, t.replies, t.last_written, t.answered,
-    t.refused, p.name, p.mark, p.role, p.look_alike, w.thread_id IS NOT NULL AS watching,
+    t.refused, p.name, p.mark, p.role, p.look_alike, p.community, p.region, w.thread_id IS NOT NULL AS watching,
     (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
         IS NOT NULL AS unread
 FROM page t
@@ -88,7 +88,7 @@ head AS MATERIALIZED (
         json_build_object(
             'id', t.id, 'title', t.title, 'wish', t.wish, 'erased', t.erased, 'reason', hide.reason,
             'author_id', t.author_id, 'name', p.name, 'mark', p.mark, 'role', p.role,
-            'look_alike', p.look_alike,
+            'look_alike', p.look_alike, 'community', p.community, 'region', p.region,
             'mine', t.author_id IS NOT DISTINCT FROM reader.profile_id, 'replies', coalesce(a.replies, 0),
             'last_written', a.last_written, 'answered', coalesce(a.answered, false),
             'watching', w.alias IS NOT NULL, 'refused', reader.refused)::text AS thread

@@ -134,7 +134,15 @@ TABLES = {
         Table(
             PROFILES,
             "profiles",
-            {**NONCE, "role": "text", "name": "text", "skeleton": "text", "mark": "integer"},
+            {
+                **NONCE,
+                "role": "text",
+                "name": "text",
+                "skeleton": "text",
+                "mark": "integer",
+                "community": "text",
+                "same_as": "uuid",
+            },
             Profile,
             _profile,
         ),

@@ -1,17 +1,34 @@
 """Who keeps a plain name when two look alike: after a cut, or when a consultant comes later."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 from uuid import UUID
 
 
-def marked(profiles: Iterable[tuple[UUID, str | None]]) -> set[UUID]:
-    """Of profiles (id, skeleton of the name; None once erased) those that bear the neutral mark.
+class Named(NamedTuple):
+    """A profile: the skeleton of its name (None once erased), and whose it is (`person_of`)."""
 
-    The smallest id of equal skeletons stays plain: chance, which every region computes alike. When its owner renames or
-    leaves, the next one is plain.
+    id: UUID
+    skeleton: str | None
+    person: tuple[str, UUID]
+
+
+def person_of(profile: UUID, role: str, same_as: UUID | None) -> tuple[str, UUID]:
+    """Equal for the accounts that a peer consultant has in several regions: the later ones name the first.
+
+    Nobody but a consultant shares a name, and none with a member.
     """
-    plain: dict[str, UUID] = {}
-    named = [(profile, skeleton) for profile, skeleton in profiles if skeleton is not None]
+    return role, same_as if role == "consultant" and same_as is not None else profile
+
+
+def marked(profiles: Iterable[Named]) -> set[UUID]:
+    """Those that bear the neutral mark.
+
+    The smallest id of equal skeletons stays plain, with all accounts of that person: chance, which every region computes
+    alike. When its owner renames or leaves, the next one is plain.
+    """
+    plain: dict[str, Named] = {}
+    named = [(profile, profile.skeleton) for profile in profiles if profile.skeleton is not None]
     for profile, skeleton in named:
         plain[skeleton] = min(profile, plain.get(skeleton, profile))
-    return {profile for profile, skeleton in named if plain[skeleton] != profile}
+    return {profile.id for profile, skeleton in named if plain[skeleton].person != profile.person}

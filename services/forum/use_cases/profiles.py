@@ -1,4 +1,4 @@
-"""Forum names: taken on the first visit, changed later, never given to anybody else."""
+"""Forum names: taken on the first visit, changed later, never given to anybody else; a community shown, and hidden."""
 
 import secrets
 from uuid import UUID
@@ -6,11 +6,18 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists, ProfileNeeded
+from services.forum.errors import (
+    CommunityNotSaid,
+    NameIsFixed,
+    NameNotPossible,
+    NameTaken,
+    ProfileExists,
+    ProfileNeeded,
+)
 from services.forum.ids import Home, Identity
 from services.forum.models import Profile
 from services.forum.names import fault_of, skeleton
-from services.forum.use_cases.writers import Writers, locked_member, require_writing
+from services.forum.use_cases.writers import Consultant, Writers, locked_member, require_writing
 from shared import clock
 from shared.contracts.topics import PROFILES
 from shared.database.statements import driver_of
@@ -42,7 +49,9 @@ async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> 
     return await _publish(session, profile)
 
 
-async def present_consultant(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
+async def present_consultant(
+    session: AsyncSession, home: Home, alias: UUID, consultant: Consultant
+) -> Profile:
     """A peer consultant's profile, under the name their token bears; made once, at their first write.
 
     The name is reserved. A member who took one like it before keeps it, but can be told apart (`look_alike`).
@@ -51,25 +60,26 @@ async def present_consultant(session: AsyncSession, home: Home, alias: UUID, nam
     member = await locked_member(session, alias, "consultant")
     if member.profile_id is not None:
         return await session.get_one(Profile, member.profile_id)
-    profile = _new(home, "consultant", name)
+    profile = _new(home, "consultant", consultant.name)
+    profile.same_as = consultant.same_as
     await session.execute(RESERVE, {"skeleton": profile.skeleton, "profile": profile.id})
     member.profile_id = profile.id
     return await _publish(session, profile)
 
 
 async def author_of(
-    session: AsyncSession, home: Home, writers: Writers, alias: UUID, role: str, name: str | None
+    session: AsyncSession, home: Home, writers: Writers, alias: UUID, consultant: Consultant | None
 ) -> Identity:
-    """The profile that `alias` writes as; a peer consultant's (`name`: as they joined) is made at their first write.
+    """The profile that `alias` writes as; a peer consultant's is made at their first write.
 
     Raises AccountClosed, ProfileNeeded.
     """
     try:
         return await writers.identity(await driver_of(session), alias)
     except ProfileNeeded:
-        if role != "consultant" or not name:
+        if consultant is None:
             raise
-    profile = await present_consultant(session, home, alias, name)
+    profile = await present_consultant(session, home, alias, consultant)
     return Identity(profile.id, profile.nonce)  # not remembered by `writers`: this may still be rolled back
 
 
@@ -91,12 +101,44 @@ async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> P
     return await _publish(session, profile)
 
 
+async def show_community(session: AsyncSession, home: Home, alias: UUID, community: str | None) -> Profile:
+    """A member shows the community that identity says they belong to. Showing the same again changes nothing.
+
+    Raises AccountClosed, WritingPaused, ProfileNeeded, CommunityNotSaid.
+    """
+    member = await locked_member(session, alias, "member")
+    await require_writing(session, alias)
+    if community is None:
+        raise CommunityNotSaid()
+    return await _say_community(session, home, member.writes_as(), community)
+
+
+async def hide_community(session: AsyncSession, home: Home, alias: UUID) -> Profile:
+    """A member hides their community again: from the next version on nobody has it. In a pause, too.
+
+    Raises AccountClosed, ProfileNeeded.
+    """
+    member = await locked_member(session, alias, "member")
+    return await _say_community(session, home, member.writes_as(), None)
+
+
 async def is_free(session: AsyncSession, name: str, profile: UUID | None) -> bool:
     """Whether `name` could be taken now (by `profile`, whose own names are free to it). Raises NameNotPossible."""
     if fault_of(name):
         raise NameNotPossible()
     asked = {"skeleton": skeleton(name), "profile": profile or NOBODY}
     return not await session.scalar(IN_USE, asked)
+
+
+async def _say_community(
+    session: AsyncSession, home: Home, profile_id: UUID, community: str | None
+) -> Profile:
+    profile = await session.get_one(Profile, profile_id, with_for_update=True)
+    if profile.community == community:
+        return profile
+    profile.community = community
+    profile.rewrite(home)
+    return await _publish(session, profile)
 
 
 async def _take(session: AsyncSession, name: str, profile: UUID) -> None:

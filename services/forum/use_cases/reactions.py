@@ -9,7 +9,7 @@ from services.forum.errors import OwnPost, PostNotFound, PostRemoved
 from services.forum.ids import Home
 from services.forum.models import Post, Reaction, authored_by
 from services.forum.use_cases.profiles import author_of
-from services.forum.use_cases.writers import Writers, locked_member, require_writing
+from services.forum.use_cases.writers import Consultant, Writers, locked_member, require_writing
 from shared import clock
 from shared.contracts.payloads.forum import ReactionKind
 from shared.contracts.topics import REACTIONS
@@ -22,15 +22,15 @@ async def react(
     writers: Writers,
     alias: UUID,
     role: str,
-    name: str | None,
+    consultant: Consultant | None,
     post_id: UUID,
     kind: ReactionKind,
 ) -> None:
-    """Gives a reaction (`name`: a peer consultant's, as they joined); giving it twice is giving it once.
+    """Gives a reaction; giving it twice is giving it once.
 
     Raises AccountClosed, WritingPaused, ProfileNeeded, PostNotFound, PostRemoved, OwnPost.
     """
-    author = await author_of(session, home, writers, alias, role, name)
+    author = await author_of(session, home, writers, alias, consultant)
     member = await locked_member(session, alias, role)
     await require_writing(session, alias)
     profile = member.writes_as()

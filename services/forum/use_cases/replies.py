@@ -12,12 +12,12 @@ from services.forum.errors import PostTooLong, ProfileNeeded, ThreadHidden, Thre
 from services.forum.ids import Home, Identity
 from services.forum.models import PROJECTION
 from services.forum.policy import MARK_STAYS_BACK, too_long
-from services.forum.queries.fragments import hidden, look_alike
+from services.forum.queries.fragments import community, hidden, look_alike
 from services.forum.queries.own import own_profile
 from services.forum.queries.sanctions import require_no_pause
 from services.forum.rendering import render
 from services.forum.use_cases.profiles import author_of
-from services.forum.use_cases.writers import Writers
+from services.forum.use_cases.writers import Consultant, Writers
 from shared import clock
 from shared.api.idempotency import IdempotencyKeyReused
 from shared.contracts.payloads.activity import PostWritten
@@ -29,13 +29,11 @@ from shared.outbox import add as outbox
 
 @dataclass(frozen=True, slots=True)
 class WriteReply:
-    """`name`: a peer consultant's, as they joined; `key_hash`, `body_hash`: the Idempotency-Key's, as
-    `shared.api.idempotency.hashes` makes them.
-    """
+    """`key_hash`, `body_hash`: the Idempotency-Key's, as `shared.api.idempotency.hashes` makes them."""
 
     alias: UUID
     role: str
-    name: str | None
+    consultant: Consultant | None
     thread_id: UUID
     body: str
     key_hash: bytes
@@ -44,7 +42,7 @@ class WriteReply:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A reply that now exists. `author`: the writer's row (name, mark, role, look_alike); None for a repeat."""
+    """A reply that now exists. `author`: the writer's row (`shown_author`); None for a repeat."""
 
     id: UUID
     written: int
@@ -56,7 +54,7 @@ class Written:
 # The key is claimed only where everything else may follow: the statement commits by itself, also when it refuses.
 WRITE = Named(f"""
 WITH writer AS (
-    SELECT p.id AS author_id, p.name, p.mark, p.role, {look_alike("p")} AS look_alike
+    SELECT p.id AS author_id, p.name, p.mark, p.role, {look_alike("p")} AS look_alike, {community("p")}
     FROM members m JOIN profiles p ON p.id = m.profile_id
     WHERE m.alias = :alias AND m.profile_id = :author_id AND NOT m.closed AND NOT m.erased
         AND NOT EXISTS (
@@ -91,7 +89,7 @@ WITH writer AS (
         CAST(:fact_time AS timestamptz), CAST(:fact_payload AS bytea)
     FROM claimed WHERE CAST(:counts AS boolean)
 )
-SELECT EXISTS (SELECT FROM claimed) AS written, writer.author_id, writer.name, writer.mark, writer.role, writer.look_alike
+SELECT EXISTS (SELECT FROM claimed) AS written, writer.*
 FROM (VALUES (1)) one LEFT JOIN writer ON true
 """)
 MADE_BEFORE = "SELECT body_hash, made_id FROM idempotency WHERE key_hash = $1"
@@ -116,12 +114,12 @@ async def write_reply(
         try:
             author = await writers.identity(connection, command.alias)
         except ProfileNeeded:
-            if command.role != "consultant":
+            if command.consultant is None:
                 raise
         else:
             return await _write(connection, home, writers, command, author)
     async with sessions.begin() as session:  # a peer consultant's first write makes their profile as well
-        author = await author_of(session, home, writers, command.alias, command.role, command.name)
+        author = await author_of(session, home, writers, command.alias, command.consultant)
         return await _write(await driver_of(session), home, writers, command, author)
 
 

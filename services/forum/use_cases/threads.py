@@ -13,7 +13,7 @@ from services.forum.models import Post, Thread, authored_by
 from services.forum.policy import MARK_STAYS_BACK, too_long
 from services.forum.rendering import render
 from services.forum.use_cases.profiles import author_of
-from services.forum.use_cases.writers import Writers, open_member, require_writing
+from services.forum.use_cases.writers import Consultant, Writers, open_member, require_writing
 from shared.contracts.payloads.activity import PostWritten
 from shared.contracts.payloads.forum import Wish
 from shared.contracts.topics import ACTIVITY, POSTS, THREADS
@@ -31,11 +31,9 @@ UNWATCH = text("DELETE FROM watching WHERE alias = :alias AND thread_id = :threa
 
 @dataclass(frozen=True, slots=True)
 class OpenThread:
-    """`name`: a peer consultant's, as they joined."""
-
     alias: UUID
     role: str
-    name: str | None
+    consultant: Consultant | None
     title: str
     wish: Wish
     body: str
@@ -51,7 +49,7 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
         raise PostTooLong()
     await open_member(session, command.alias)
     await require_writing(session, command.alias)
-    author = await author_of(session, home, writers, command.alias, command.role, command.name)
+    author = await author_of(session, home, writers, command.alias, command.consultant)
     version = home.clock.tick()
     thread = Thread(
         **authored_by(home, home.entity(version), version, author, command.at),

@@ -1,5 +1,6 @@
 """Who writes: the member behind an alias, the profile it writes as, and its nonce."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
@@ -17,6 +18,14 @@ FIND = """SELECT p.id, p.nonce FROM members m JOIN profiles p ON p.id = m.profil
     WHERE m.alias = $1 AND NOT m.closed AND NOT m.erased"""
 REMEMBER = text("INSERT INTO members (alias, role) VALUES (:alias, :role) ON CONFLICT (alias) DO NOTHING")
 MAX_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Consultant:
+    """A peer consultant as their token has them: the name chosen at joining, and their profile in another region."""
+
+    name: str
+    same_as: UUID | None
 
 
 class Writers:

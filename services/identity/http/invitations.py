@@ -23,7 +23,7 @@ async def invite(
     body: MakingInvitations, key: IdempotencyKey, session: Session, maker: Maker, here: Here
 ) -> InvitationsMade:
     """A batch of invitations, shown once. Repeated with the same key, the open ones are voided and made anew."""
-    command = MakeInvitations(body.role, body.communities, body.count, body.days)
+    command = MakeInvitations(body.role, body.communities, body.count, body.days, body.same_as)
     claim = await idempotency.claim(session, here.keys.secret, maker.id, "invitations", key, body)
     if claim.made_id is not None:
         batch = await renew_batch(session, command, claim.made_id, maker=maker)

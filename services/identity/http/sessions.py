@@ -18,6 +18,7 @@ from services.identity.schemas import (
 )
 from services.identity.use_cases.recovery import recover
 from services.identity.use_cases.sessions import (
+    SHOWING,
     Exchange,
     end_session,
     exchange,
@@ -78,7 +79,7 @@ async def exchange_token(
     ) or form.client_assertion_type not in ("", JWT_BEARER):
         raise RequestNotUnderstood
     await here.clients.check(form.client_id, form.client_assertion)
-    asked = Exchange(form.subject_token, form.client_id, form.audience)
+    asked = Exchange(form.subject_token, form.client_id, form.audience, form.scope)
     exchanged = await exchange(session, asked, here.lifetimes)
     if exchanged is None:
         # Not raised: that would take back the end of the session, too.
@@ -89,6 +90,7 @@ async def exchange_token(
         access_token=token,
         issued_token_type=ACCESS_TOKEN,
         expires_in=seconds,
+        scope=None if exchanged.subject.community is None else SHOWING,
         refresh_token=exchanged.successor,
     )
 

@@ -19,7 +19,10 @@ def invitation_hash(code: str, keys: Keys) -> bytes:
 
 
 class Invitation(Base):
-    """Good for one person until the end of `expires_on` (UTC)."""
+    """Good for one person until the end of `expires_on` (UTC).
+
+    `same_as`: the forum profile that this consultant has in another region.
+    """
 
     __tablename__ = "invitations"
 
@@ -29,6 +32,7 @@ class Invitation(Base):
     role: Mapped[str]
     communities: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     expires_on: Mapped[date]
+    same_as: Mapped[UUID | None]
 
     @classmethod
     def of(
@@ -41,6 +45,7 @@ class Invitation(Base):
         role: str,
         communities: list[UUID],
         expires_on: date,
+        same_as: UUID | None = None,
     ) -> Self:
         return cls(
             code_hash=invitation_hash(code, keys),
@@ -49,4 +54,5 @@ class Invitation(Base):
             role=role,
             communities=communities,
             expires_on=expires_on,
+            same_as=same_as,
         )

@@ -12,6 +12,7 @@ from services.identity.models.base import Base
 from services.identity.policy.names import skeleton
 
 DISPLAY_NAME = "display name"
+SAME_AS = "same as"
 
 
 class Membership(Base):
@@ -34,6 +35,7 @@ class Participant(Base):
     research: Mapped[bool]
     display_name_sealed: Mapped[bytes | None]
     display_name_hash: Mapped[bytes | None]
+    same_as_sealed: Mapped[bytes | None]
     joined_on: Mapped[date]
     memberships: Mapped[list[Membership]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 
@@ -45,6 +47,7 @@ class Participant(Base):
         *,
         research: bool,
         display_name: str | None,
+        same_as: UUID | None = None,
         keys: Keys,
         on: date,
     ) -> Self:
@@ -61,6 +64,7 @@ class Participant(Base):
             display_name_hash=None
             if display_name is None
             else keys.hash_of(DISPLAY_NAME, skeleton(display_name)),
+            same_as_sealed=None if same_as is None else keys.seal(same_as.bytes, SAME_AS, participant_id),
             joined_on=on,
             memberships=[Membership(community_id=community) for community in communities],
         )
@@ -78,6 +82,12 @@ class Participant(Base):
         if self.display_name_sealed is None:
             return None
         return keys.open(self.display_name_sealed, DISPLAY_NAME, self.id).decode()
+
+    def same_as(self, keys: Keys) -> UUID | None:
+        """The forum profile that a consultant has in another region, where they have an account, too."""
+        if self.same_as_sealed is None:
+            return None
+        return UUID(bytes=keys.open(self.same_as_sealed, SAME_AS, self.id))
 
     def decide_on_research(self, consent: bool) -> bool:
         """Record the present choice; True if that changed it. Only a member's is ever yes."""

@@ -27,6 +27,11 @@ def may_invite(role: str, own: Collection[UUID], invited: str, communities: Coll
     return role in ("consultant", "provider") and invited == "member" and set(communities) <= set(own)
 
 
+def one_consultant(role: str, count: int) -> bool:
+    """Whether an invitation may say which account elsewhere is the same person's: a consultant's, and one at a time."""
+    return role == "consultant" and count == 1
+
+
 def communities_fit(role: str, communities: Collection[UUID]) -> bool:
     """A member or provider has one community, a consultant one or several, an analyst or operator none."""
     match role:

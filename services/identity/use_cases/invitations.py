@@ -1,7 +1,7 @@
 """Making invitations: in batches, each for one person, shown once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -9,12 +9,12 @@ from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import queries
-from services.identity.errors import CommunitiesDontFit, CommunityUnknown, MayNotInvite
+from services.identity.errors import CommunitiesDontFit, CommunityUnknown, MayNotInvite, SameAsDoesntFit
 from services.identity.keys import keys_of
 from services.identity.models.invitations import Invitation
 from services.identity.models.participants import Participant
 from services.identity.policy import codes
-from services.identity.policy.roles import communities_fit, may_invite
+from services.identity.policy.roles import communities_fit, may_invite, one_consultant
 from shared import clock
 from shared.database import security_log
 
@@ -23,12 +23,16 @@ VOID = text("DELETE FROM invitations WHERE batch_id = :batch RETURNING expires_o
 
 @dataclass(frozen=True, slots=True)
 class MakeInvitations:
-    """`days`: good until the end of that many days from today (UTC)."""
+    """`days`: good until the end of that many days from today (UTC).
+
+    `same_as`: the forum profile that the one invited consultant has in another region.
+    """
 
     role: str
     communities: Sequence[UUID]
     count: int = 1
     days: int = 30
+    same_as: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,7 +51,12 @@ async def make_invitations(
     maker: Participant | None = None,
     batch_id: UUID | None = None,
 ) -> Batch:
-    """`maker` None is the operator of the machine. Raises CommunitiesDontFit, MayNotInvite, CommunityUnknown."""
+    """`maker` None is the operator of the machine.
+
+    Raises SameAsDoesntFit, CommunitiesDontFit, MayNotInvite, CommunityUnknown.
+    """
+    if command.same_as is not None and not one_consultant(command.role, command.count):
+        raise SameAsDoesntFit
     communities = sorted(set(command.communities))
     if not communities_fit(command.role, communities):
         raise CommunitiesDontFit
@@ -70,6 +79,7 @@ async def make_invitations(
             role=command.role,
             communities=communities,
             expires_on=batch.expires_on,
+            same_as=command.same_as,
         )
         for code in batch.codes
     )
@@ -83,7 +93,7 @@ async def renew_batch(
 ) -> Batch:
     """The batch again, for a maker whose answer was lost: open codes are voided, as many others take their place."""
     voided = (await session.execute(VOID, {"batch": batch_id})).scalars().all()
-    remade = MakeInvitations(command.role, command.communities, len(voided), command.days)
+    remade = replace(command, count=len(voided))
     return await make_invitations(session, remade, maker=maker, batch_id=batch_id)
 
 

@@ -30,7 +30,8 @@ from shared.database import security_log
 
 # Whoever deletes the row has the invitation: of two who come at once with one code, one joins.
 USE = text(
-    "DELETE FROM invitations WHERE code_hash = :code AND expires_on >= :today RETURNING role, communities"
+    "DELETE FROM invitations WHERE code_hash = :code AND expires_on >= :today RETURNING role, communities,"
+    " same_as"
 )
 
 
@@ -73,6 +74,7 @@ async def join(session: AsyncSession, command: Join) -> Joined:
         list(used.communities),
         research=command.research,
         display_name=command.display_name,
+        same_as=used.same_as,
         keys=keys,
         on=today,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity import queries
 from services.identity.errors import AudienceNotForRole, SessionEnded
 from services.identity.keys import keys_of
 from services.identity.models.participants import Participant
@@ -16,6 +17,9 @@ from services.identity.switchboard import addresses
 from services.identity.tokens import Subject
 from shared import clock
 from shared.database import security_log
+
+# The scope of a token that tells the forum a member's community, because they show it there.
+SHOWING = "community"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Exchange:
     token: str
     client_id: str
     audience: str
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,9 +102,19 @@ async def exchange(session: AsyncSession, command: Exchange, lifetimes: Lifetime
         role=participant.role,
         name=participant.display_name(keys) if command.audience in NAMED_AUDIENCES else None,
         communities=tuple(participant.community_ids) if command.audience == "events" else None,
+        community=await _shown_community(session, participant, command),
+        same_as=participant.same_as(keys) if command.audience == "forum" else None,
     )
     await session.flush()
     return Exchanged(subject, None if successor is None else str(successor))
+
+
+async def _shown_community(session: AsyncSession, participant: Participant, command: Exchange) -> str | None:
+    """The name of a member's only community, if the token is to say it."""
+    if participant.role != "member" or (command.audience, command.scope) != ("forum", SHOWING):
+        return None
+    names = await queries.community_names(session, participant.community_ids)
+    return names[0].name if names else None
 
 
 async def end_session(session: AsyncSession, presented: str) -> None:

@@ -15,7 +15,10 @@ NONCE = Field(pattern=r"^[0-9a-f]{32}$")
 
 
 class ProfilePresented(State):
-    """A forum name and its drawn mark."""
+    """A forum name and its drawn mark.
+
+    `community`: only while its member shows it. `same_as`: a peer consultant's profile in another region.
+    """
 
     type: ClassVar[str] = "peercafe.forum.profile.presented.v1"
     id: UUID
@@ -23,6 +26,8 @@ class ProfilePresented(State):
     role: Literal["member", "consultant"]
     name: str | None = None
     mark: int | None = Field(default=None, ge=0, lt=2**31)
+    community: str | None = None
+    same_as: UUID | None = None
 
 
 class ThreadOpened(State):

@@ -72,11 +72,15 @@ class World:
 
     # -- what members do --------------------------------------------------------------------------------------------
 
-    def presents(self, region: Region, one: int, _other: int) -> ProfilePresented:
+    def presents(self, region: Region, one: int, other: int) -> ProfilePresented:
         nonce = self._nonce()
+        elsewhere = [p for p in _known(region, ProfilePresented) if p.home != region.name and p.name]
+        first = elsewhere[other % len(elsewhere)] if elsewhere and other % 3 == 0 else None
         profile = ProfilePresented(
             id=profile_id(region.name, nonce), home=region.name, version=self._tick(region), nonce=nonce.hex(),
-            role="member", name=self.salt + NAMES[one % len(NAMES)], mark=one,
+            role="member" if other % 2 else "consultant", mark=one,
+            name=first.name if first else self.salt + NAMES[one % len(NAMES)],
+            same_as=first.id if first else None,
         )  # fmt: skip
         region.profiles.append(profile)
         self._publish(region, profile)
@@ -301,13 +305,20 @@ class World:
             for thread, found in replies.items()
         }
 
-    def plain(self) -> dict[str, UUID]:
-        """Who keeps each name, by what it looks like."""
-        plain: dict[str, UUID] = {}
+    def plain(self) -> set[UUID]:
+        """Who keeps their name plain: of each look the smallest id, and a consultant's other accounts with it."""
+        named: dict[str, list[ProfilePresented]] = {}
         for state in self.last.values():
             if isinstance(state, ProfilePresented) and state.name is not None:
-                looks = skeleton(state.name)
-                plain[looks] = min(plain.get(looks, state.id), state.id)
+                named.setdefault(skeleton(state.name), []).append(state)
+        plain = set()
+        for found in named.values():
+            first = min(found, key=lambda profile: profile.id)
+            plain.add(first.id)
+            if first.role == "consultant":
+                person = first.same_as or first.id
+                others = [profile for profile in found if profile.role == "consultant"]
+                plain |= {profile.id for profile in others if person in (profile.id, profile.same_as)}
         return plain
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.forum.rules import counting, hiding, merging, waiting
+from services.forum.rules.naming import Named
 from shared.contracts.payloads.forum import Hide, ModerationDecided, PostPublished
 from tests.forum.rules.replica import Rules
 
@@ -77,19 +78,19 @@ def _reason_as_it_came(decisions: Decisions, home: str, muted: Collection[str] =
     return came[0].reason if came else None
 
 
-def _older_is_plain(profiles: Iterable[tuple[UUID, str | None]]) -> set[UUID]:
+def _older_is_plain(profiles: Iterable[Named]) -> set[UUID]:
     plain: dict[str, UUID] = {}
     return {
         profile
-        for profile, looks in profiles
+        for profile, looks, _ in profiles
         if looks is not None and plain.setdefault(looks, profile) != profile
     }
 
 
-def _all_marked(profiles: Iterable[tuple[UUID, str | None]]) -> set[UUID]:
+def _all_marked(profiles: Iterable[Named]) -> set[UUID]:
     here = list(profiles)
-    named = [looks for _, looks in here if looks is not None]
-    return {profile for profile, looks in here if looks is not None and named.count(looks) > 1}
+    named = [looks for _, looks, _ in here if looks is not None]
+    return {profile for profile, looks, _ in here if looks is not None and named.count(looks) > 1}
 
 
 def _removed_counts(posts: Iterable[PostPublished]) -> counting.Numbers:

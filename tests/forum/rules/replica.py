@@ -87,7 +87,9 @@ class Replica:
             elif isinstance(state, ModerationDecided):
                 decisions[state.target_id].append(state)
             elif isinstance(state, ProfilePresented):
-                profiles.append((state.id, None if state.name is None else skeleton(state.name)))
+                looks = None if state.name is None else skeleton(state.name)
+                person = naming.person_of(state.id, state.role, state.same_as)
+                profiles.append(naming.Named(state.id, looks, person))
         reasons = {
             target: self.rules.reason(made, homes[target], muted)
             for target, made in decisions.items()
