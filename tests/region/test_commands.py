@@ -38,6 +38,15 @@ def test_an_operator_makes_a_community_and_invites_people_to_it(region: RunningR
     assert looked["communities"] == [{"id": str(community), "name": name}]
 
 
+def test_the_invitation_of_a_consultant_names_the_account_they_have_in_another_region(
+    region: RunningRegion,
+) -> None:
+    peercafe(region, "community", "add", name := f"Sørvik {uuid4().hex[:6]}", "--area", "Sørvik")
+    says = ("--community", name, "--same-as", str(uuid4()))
+    assert len(peercafe(region, "invite", "--role", "consultant", *says).splitlines()) == 1
+    assert "one peer consultant" in peercafe(region, "invite", "--role", "member", *says, status=1)
+
+
 def test_an_operator_from_elsewhere_comes_with_an_invitation(region: RunningRegion) -> None:
     code = peercafe(region, "invite", "--role", "operator")
     again = peercafe(region, "invite", "--role", "analyst", "--gateway", region.url, "--invitation", code)

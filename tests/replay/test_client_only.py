@@ -7,7 +7,7 @@ REPLAY = Path(__file__).parents[2] / "replay"
 OURS = {"replay"}
 LIBRARIES = {"httpx", "rich"}
 STANDARD = {
-    "asyncio", "collections", "dataclasses", "datetime", "functools", "itertools", "json", "pathlib", "random",
+    "asyncio", "collections", "contextlib", "dataclasses", "datetime", "functools", "itertools", "json", "pathlib", "random",
     "secrets", "sys", "time", "tomllib", "types", "typing", "unicodedata", "uuid", "zoneinfo",
 }  # fmt: skip
 

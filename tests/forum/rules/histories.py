@@ -216,7 +216,7 @@ class World:
 
     def _author(self, region: Region, one: int) -> ProfilePresented:
         staying = [p for p in region.profiles if not region.knows[p.id].erased]
-        return staying[one % len(staying)] if staying else self.presents(region, one, 0)
+        return staying[one % len(staying)] if staying else self.presents(region, one, 1)
 
     def _written(self, region: Region, author: ProfilePresented) -> dict[str, Any]:
         version, nonce = self._tick(region), self._nonce()
