@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from services.forum.rules.waiting import HELD_AHEAD_MS
 from shared.database.engine import TRANSACTION_SECONDS
 
 MAX_POST_BYTES = 16 * 1024
@@ -10,7 +9,6 @@ MAX_POST_BYTES = 16 * 1024
 MARK_STAYS_BACK = timedelta(seconds=TRANSACTION_SECONDS)
 VIEW_AGAIN_AFTER = timedelta(minutes=30)
 MOST_SHOWN = 1000  # ids that a read mark keeps; the oldest go first
-HELD_AHEAD = timedelta(milliseconds=HELD_AHEAD_MS)
 REACTIONS = ("thanks", "recognise", "thinking")
 
 

@@ -9,12 +9,14 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from deploy.kafka.topics import apply
 from services.forum.app import create_app
 from services.forum.settings import Settings
+from shared.contracts.topics import CATALOGUE
 from shared.settings import KafkaSettings, LimitSettings
 from tests.engines import Engines
 from tests.forum.people import Person, Place
-from tests.forum.records import Applying
+from tests.forum.records import SOUTH, Applying
 from tests.tokens import Issuer
 
 REGION_FILE = Path(__file__).parents[2] / "deploy" / "regions" / "north.toml"
@@ -70,6 +72,15 @@ async def live_forum(engines: Engines) -> AsyncIterator[Place]:
     )
     async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
         yield place
+
+
+@pytest.fixture
+async def settings_with_south(engines: Engines) -> Settings:
+    """North, in whose Kafka south's topics stand as well, with relay and consumers."""
+    await engines.fresh_kafka_topics()
+    kafka = KafkaSettings(bootstrap_servers=engines.kafka)
+    await apply(kafka, [topic.mirrored_from(SOUTH) for topic in CATALOGUE if topic.mirrored])
+    return await settings_for(engines, relay=True, consumers=True, kafka=kafka, neighbours=(SOUTH,))
 
 
 @pytest.fixture

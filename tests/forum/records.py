@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 
 from services.forum.due import DueWork
 from services.forum.ids import Home, Identity
 from services.forum.replicas.applying import Replicas
+from services.forum.settings import Settings
+from shared import clock
 from shared.bus.records import Received
+from shared.contracts.envelope import Envelope
 from shared.contracts.payloads.forum import (
     Hide,
     ModerationDecided,
@@ -20,7 +24,8 @@ from shared.contracts.payloads.forum import (
     ReactionGiven,
     ThreadOpened,
 )
-from shared.contracts.topics import CATALOGUE
+from shared.contracts.payloads.payload import State
+from shared.contracts.topics import CATALOGUE, Topic
 from shared.database.engine import make_engine, make_sessions
 from shared.hlc import HybridLogicalClock, version_at
 from tests.forum.people import Place
@@ -91,6 +96,22 @@ class Region:
             "id": identity.id, "home": self.name, "version": version, "nonce": identity.nonce.hex(),
             "author_id": self.author.id, "author_nonce": self.author.nonce.hex(),
         }  # fmt: skip
+
+
+async def mirror(settings: Settings, *states: State, topic: Topic | None = None) -> None:
+    """Puts south's records into north's Kafka, as MirrorMaker brings them."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers)
+    await producer.start()
+    try:
+        for state in states:
+            of = topic or next(each for each in CATALOGUE if type(state) in each.payloads)
+            envelope = Envelope(uuid4(), state.type, "peercafe/forum", clock.now())
+            await producer.send_and_wait(
+                f"{SOUTH}.{of.name}", state.model_dump_json().encode(), str(state.id).encode(),
+                headers=envelope.headers(),
+            )  # fmt: skip
+    finally:
+        await producer.stop()
 
 
 def ahead(by: timedelta) -> int:

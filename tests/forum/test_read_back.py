@@ -1,50 +1,16 @@
 """A restored forum reads own and mirrored topics to their end before it serves anybody."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import pytest
-from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 
-from deploy.kafka.topics import apply
 from services.forum.settings import Settings
-from shared import clock
 from shared.bus.agreement import MARK_RESTORED
-from shared.contracts.envelope import Envelope
-from shared.contracts.payloads.payload import State
-from shared.contracts.topics import CATALOGUE
 from shared.database.engine import make_engine, make_sessions
-from shared.settings import KafkaSettings
-from tests.engines import Engines
-from tests.forum.conftest import running, settings_for
+from tests.forum.conftest import running
 from tests.forum.people import Place, until
-from tests.forum.records import SOUTH, Region
+from tests.forum.records import Region, mirror
 from tests.tokens import Issuer
-
-
-@pytest.fixture
-async def settings(engines: Engines) -> Settings:
-    """North, whose Kafka has south's topics as well."""
-    await engines.fresh_kafka_topics()
-    kafka = KafkaSettings(bootstrap_servers=engines.kafka)
-    await apply(kafka, [topic.mirrored_from(SOUTH) for topic in CATALOGUE if topic.mirrored])
-    return await settings_for(engines, relay=True, consumers=True, kafka=kafka, neighbours=(SOUTH,))
-
-
-async def mirror(settings: Settings, *states: State) -> None:
-    """As MirrorMaker brings them."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers)
-    await producer.start()
-    try:
-        for state in states:
-            topic = next(topic for topic in CATALOGUE if type(state) in topic.payloads)
-            envelope = Envelope(uuid4(), state.type, "peercafe/forum", clock.now())
-            await producer.send_and_wait(
-                f"{SOUTH}.{topic.name}", state.model_dump_json().encode(), str(state.id).encode(),
-                headers=envelope.headers(),
-            )  # fmt: skip
-    finally:
-        await producer.stop()
 
 
 async def restored(settings: Settings, *statements: str) -> None:
@@ -57,8 +23,9 @@ async def restored(settings: Settings, *statements: str) -> None:
 
 
 async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_elsewhere(
-    settings: Settings,
+    settings_with_south: Settings,
 ) -> None:
+    settings = settings_with_south
     issuer, south = Issuer(), Region()
     thread = south.thread()
     post, foreign = south.post(thread.id, "Personal words"), south.post(thread.id, "A name")

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -10,11 +10,15 @@ from services.forum.models import PROJECTION
 from services.forum.replicas import applying as replicas_applying
 from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES, Table
+from services.forum.settings import Settings
+from shared.bus.dead_letters import replay, waiting
 from shared.bus.records import Received
-from shared.contracts.payloads.forum import PostPublished
-from shared.contracts.topics import POSTS
-from tests.forum.people import Person, Place
-from tests.forum.records import SOUTH, Applying, Region, received
+from shared.contracts.payloads.forum import PostPublished, ThreadOpened
+from shared.contracts.topics import POSTS, THREADS
+from tests.forum.conftest import running
+from tests.forum.people import Person, Place, until
+from tests.forum.records import SOUTH, Applying, Region, mirror, received
+from tests.tokens import Issuer
 
 
 class NextPostPublished(PostPublished):
@@ -120,3 +124,35 @@ async def test_a_region_that_starts_projects_what_another_release_filled(
     [post] = (await ada.reads({"id": thread.id}))["posts"]
     assert post["body_html"].strip() == "<p><strong>Sun</strong></p>"
     assert await forum.rows("SELECT 1 FROM threads WHERE projection = 0") == []
+
+
+class ThreadOpenedV2(ThreadOpened):
+    """A new major version: another type."""
+
+    type: ClassVar[str] = "peercafe.forum.thread.opened.v2"
+
+
+async def test_a_type_that_is_unknown_waits_and_is_applied_after_the_upgrade(
+    settings_with_south: Settings,
+) -> None:
+    settings, issuer, south = settings_with_south, Issuer(), Region()
+    known, thread = THREADS.payloads, south.thread("In this release's words")
+    newer = ThreadOpenedV2(**south.thread("In new words").model_dump())
+
+    async def letters(place: Place) -> int:
+        return len(await waiting(place.settings.kafka, "forum"))
+
+    async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
+        await mirror(settings, newer, thread, topic=THREADS)
+        await until(lambda: letters(place), lambda count: count == 1)
+        await until(lambda: place.rows("SELECT 1 FROM threads"), lambda rows: len(rows) == 1)
+    object.__setattr__(THREADS, "payloads", (*known, ThreadOpenedV2))
+    try:
+        async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
+            [outcome] = await replay(settings.kafka, "forum", app.state.bus.consumers)
+            assert outcome.error is None
+            titles = [row["title"] for row in await place.rows("SELECT title FROM threads ORDER BY title")]
+            assert titles == ["In new words", "In this release's words"]
+            assert await letters(place) == 0
+    finally:
+        object.__setattr__(THREADS, "payloads", known)

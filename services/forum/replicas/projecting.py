@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum.replicas.tables import Table
+from shared.contracts.payloads.payload import Payload
 
 AT_ONCE = 500  # rows filled in one transaction
 LOWEST = {"uuid": UUID(int=0), "text": ""}
@@ -39,17 +40,17 @@ async def _some(session: AsyncSession, table: Table, after: Any) -> tuple[Any, i
         f"SELECT t.id, t.received FROM {table.name} t WHERE t.id > :after AND t.projection < {table.projection}"
         f" ORDER BY t.id LIMIT {AT_ONCE} FOR UPDATE"
     )
-    (model,) = table.topic.payloads
     found = (await session.execute(old, {"after": after})).all()
     rows = []
     unreadable = 0
     for row in found:
         # Null: written by this region itself, whose columns are all there is.
         if row.received is not None:
-            try:
-                rows.append(table.row(model.model_validate_json(json.dumps(row.received)), row.received))
-            except ValidationError:
+            state = _read(table, row.received)
+            if state is None:
                 unreadable += 1
+            else:
+                rows.append(table.row(state, row.received))
     if rows:
         await session.execute(table.project, {"records": json.dumps(rows)})
     if found:
@@ -60,3 +61,14 @@ async def _some(session: AsyncSession, table: Table, after: Any) -> tuple[Any, i
     if unreadable:
         _log.error("records that came can't be read any more", count=unreadable)
     return (found[-1].id if found else None), len(rows)
+
+
+def _read(table: Table, received: object) -> Payload | None:
+    """By the newest major version of the payload that fits; the row doesn't say which it was."""
+    body = json.dumps(received)
+    for model in reversed(table.topic.payloads):
+        try:
+            return model.model_validate_json(body)
+        except ValidationError:
+            continue
+    return None
