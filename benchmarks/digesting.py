@@ -11,7 +11,7 @@ from shared.settings import KafkaSettings
 from tests.engines import Engines, running_engines
 
 WITH = Line("create reply in a region with a neighbour and digests", "the same without", 0.95, 0.98)
-WRITES, THREADS, MEMBERS = 3_000, 200, 50
+WRITES, THREADS, MEMBERS = 1_500, 200, 50
 # A round a second instead of a minute: one falls into every second that is measured.
 DIGESTS = {"NEIGHBOURS": '["south"]', "DIGESTS_SECONDS": "1", "DIGESTS_ANYWAY_SECONDS": "10"}
 
@@ -41,4 +41,4 @@ async def measure(engines: Engines) -> list[Result]:
         with_digests, without = writing(one), writing(other)
         for warm in (with_digests, without):
             await warm()
-        return [await interleaved(WITH, with_digests, without, rounds=5)]
+        return [await interleaved(WITH, with_digests, without, rounds=9)]

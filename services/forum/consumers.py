@@ -1,5 +1,6 @@
 """What the forum consumes: its own shared topics (and its neighbours'), and what identity says of aliases."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,7 +53,12 @@ def subscribe(
         reduced=False,  # an older version that came last must be seen
     )
     if settings.neighbours:
-        hearing = Hearing(home, settings.neighbours, replicas.refused)
+        hearing = Hearing(
+            home,
+            settings.neighbours,
+            replicas.refused,
+            timedelta(seconds=settings.digests_anyway_seconds / 2),
+        )
         subscribe_state(
             bus, DIGESTS, group="forum.digests", apply=hearing.apply, mirrored_from=settings.neighbours
         )

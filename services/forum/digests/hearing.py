@@ -4,7 +4,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from shared import clock
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import DigestSummed
 from shared.database import security_log
-from shared.hlc import COUNTER_BITS, milliseconds
+from shared.hlc import COUNTER_BITS, milliseconds, time_of
 
 HEARD = text(
     "INSERT INTO digest_regions AS r (region, marks, heard_at) VALUES (:region, CAST(:marks AS bigint[]), :at)"
@@ -67,8 +67,13 @@ Refusals = Counter[tuple[str, str, str]]  # by neighbour, topic and fault
 class Hearing:
     """Takes the digests topic. Our own digests say nothing new, and a third region's home is none of our business."""
 
-    def __init__(self, home: Home, neighbours: Collection[str], refused: Refusals) -> None:
+    def __init__(self, home: Home, neighbours: Collection[str], refused: Refusals, apart: timedelta) -> None:
+        """`apart`: how long after the digest that counted last one must be told to count as another difference.
+
+        So three of them take twice that at least, however often a bucket is told: who catches up isn't sent it again.
+        """
         self._home = home
+        self._apart = apart
         self._neighbours = frozenset(neighbours)
         self._refused = refused
 
@@ -120,7 +125,7 @@ class Hearing:
             before = known.get((digest.home, digest.kind, digest.bucket))
             verdict = verdict_on(digest, own.get((digest.kind, digest.bucket), ()))
             if verdict is not None and not (before is not None and _came_before(digest, before.version, at)):
-                compared.append(_next(digest, before, verdict, at))
+                compared.append(_next(digest, before, verdict, at, self._apart))
         if compared:
             await session.execute(KEEP, compared)
 
@@ -145,7 +150,13 @@ def _came_before(digest: DigestSummed, last: int, at: datetime) -> bool:
     )
 
 
-def _next(digest: DigestSummed, before: Any, verdict: Verdict, at: datetime) -> dict[str, Any]:
+def _next(
+    digest: DigestSummed, before: Any, verdict: Verdict, at: datetime, apart: timedelta
+) -> dict[str, Any]:
+    if verdict is Verdict.DIFFERENT and before is not None:
+        since = time_of(digest.version) - time_of(before.version)
+        if timedelta() <= since < apart:
+            return {**before._mapping, "verdict": verdict.value, "at": at, "due": before.repair_due}  # noqa: SLF001 - SQLAlchemy's
     was = Comparison() if before is None else Comparison(before.differences, before.repairs, before.alarmed)
     now, step = was.after(verdict)
     place = {"region": digest.home, "kind": digest.kind, "bucket": digest.bucket}

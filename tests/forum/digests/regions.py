@@ -56,7 +56,7 @@ class Region:
         """The process begins (anew)."""
         self.home = Home(self.name, HybridLogicalClock())
         self.replicas = Replicas(self.home, self.neighbours)
-        self.hearing = Hearing(self.home, self.neighbours, self.replicas.refused)
+        self.hearing = Hearing(self.home, self.neighbours, self.replicas.refused, PACE.anyway / 2)
         self.rounds = Rounds(self.sessions, self.statements, self.home, self.neighbours, PACE, lambda: None)
 
     async def writes(self, count: int = 1) -> list[PostPublished]:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -96,8 +95,12 @@ async def test_digests_go_out_by_kafka_and_a_neighbour_that_lacks_something_gets
     topic = ("south", POSTS.name)
     lacking: dict[str, Any] = {"id": id_, "kind": "posts", "bucket": bucket, "until": told["until"]}
     for number in (1, 2, 3):
-        await south.tells(sum="0" * 16, **lacking)
-        await until(partial(found_differences, north), number.__le__)
+
+        async def tell() -> int:
+            await south.tells(sum="0" * 16, **lacking)
+            return await found_differences(north)
+
+        await until(tell, number.__le__)
     again = await first_of(bootstrap, POSTS, str(opening["id"]), lambda _: True, skip=1)
     assert again["version"] == opening["version"]
     repaired = "peercafe_federation_repaired_buckets_total"
