@@ -218,7 +218,9 @@ async def test_who_told_is_nowhere(forum: Place, ada: Person, bo: Person, kari: 
 async def test_peer_consultants_are_called_and_find_it_under_for_you_until_they_are_done(
     forum: Place, ada: Person, bo: Person, kari: Person, applying: Applying
 ) -> None:
-    replies = [await ada.replies(await kari.opens(), word) for word in ("One", "Two")]
+    await kari.opens()
+    thread = await ada.opens()
+    replies = [await ada.replies(thread, word) for word in ("One", "Two")]
     await tells(bo, replies[0])
     await tells(bo, replies[0])
     await applying.south(Region().reports(UUID(replies[1]["id"])))
