@@ -112,7 +112,8 @@ class Replicas:
         # A timed-out publish can come after its successor, and compaction keeps what came last (FIELD-NOTES).
         entity: Any = table.entity
         for row in await session.scalars(select(entity).where(entity.id.in_(ids))):
-            if row.read_back > row.version:  # erased, and written to since: above that, whatever the clock says
+            # Erased, and written to since: above that, whatever the clock says.
+            if row.read_back > row.version:
                 row.version = row.read_back
                 row.rewrite(self._home)
             await outbox.add(session, table.topic, row.id, row.record())

@@ -79,7 +79,7 @@ class Replica:
         posts: dict[UUID, list[PostPublished]] = defaultdict(list)
         decisions: dict[UUID, list[ModerationDecided]] = defaultdict(list)
         homes: dict[UUID, str] = {}
-        profiles: list[tuple[UUID, str | None]] = []
+        profiles: list[naming.Named] = []
         for state in self.rows.values():
             if isinstance(state, PostPublished):
                 posts[state.thread_id].append(state)
@@ -88,8 +88,7 @@ class Replica:
                 decisions[state.target_id].append(state)
             elif isinstance(state, ProfilePresented):
                 looks = None if state.name is None else skeleton(state.name)
-                person = naming.person_of(state.id, state.role, state.same_as)
-                profiles.append(naming.Named(state.id, looks, person))
+                profiles.append(naming.Named(state.id, looks, naming.person_of(state, muted)))
         reasons = {
             target: self.rules.reason(made, homes[target], muted)
             for target, made in decisions.items()
