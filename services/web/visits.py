@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -32,8 +31,6 @@ NEVER_SHOWN_AGAIN = frozenset(
     {FORM_TOKEN, "passphrase", "new_passphrase", "invitation", "recovery_code", "receipt", "code"}
 )
 WRITTEN = frozenset({"body", "title", "reason", "name", "q"})  # fields a person typed: shown again to be kept
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -180,20 +177,6 @@ class Visit:
         self._brought = self.held
         self.site.cookie.write(response, self.held)
         return response
-
-
-def only_looks_ahead(visit: Visit) -> bool:
-    """A browser fetching a page before anybody asked for it is no reader."""
-    headers = visit.request.headers
-    return "prefetch" in headers.get("sec-purpose", headers.get("purpose", ""))
-
-
-async def say_seen(visit: Visit, path: str) -> None:
-    """Tells the forum that a page of its was read; the page is shown also when that fails."""
-    try:
-        await visit.ask("forum", "PUT", path)
-    except ServiceError as error:
-        _log.warning("seen_not_said", error=type(error).__name__)
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

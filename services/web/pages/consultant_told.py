@@ -7,7 +7,8 @@ from starlette.responses import Response
 from services.web.errors import FieldFault, Refused
 from services.web.fields import missing
 from services.web.pages.telling import chosen_category
-from services.web.visits import CONSULTANTS, Visit, form, only_looks_ahead, page, say_seen
+from services.web.pages.threads import only_looks_ahead, say_seen
+from services.web.visits import CONSULTANTS, Visit, form, page
 
 DAYS = ("1", "3", "7", "30")
 

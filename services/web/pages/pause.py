@@ -3,7 +3,8 @@
 from starlette.responses import Response
 
 from services.web.pages.profile import own_profile
-from services.web.visits import READERS, Visit, only_looks_ahead, page, say_seen
+from services.web.pages.threads import only_looks_ahead, say_seen
+from services.web.visits import READERS, Visit, page
 
 
 async def show(visit: Visit) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.web.errors import Refused, ServiceError
 from services.web.pages.profile import Writer, writer_of
-from services.web.visits import READERS, Visit, form, only_looks_ahead, page
+from services.web.visits import READERS, Visit, form, page
 
 POSTS_SHOWN = 20
 
@@ -52,6 +52,20 @@ async def mark_read(visit: Visit, thread: dict[str, Any]) -> None:
         await visit.ask("forum", "PUT", f"/threads/{thread['id']}/read-mark", {"shown": shown})
     except ServiceError as error:
         _log.warning("read_mark_not_put", error=type(error).__name__)
+
+
+def only_looks_ahead(visit: Visit) -> bool:
+    """A browser fetching a page before anybody asked for it is no reader."""
+    headers = visit.request.headers
+    return "prefetch" in headers.get("sec-purpose", headers.get("purpose", ""))
+
+
+async def say_seen(visit: Visit, path: str) -> None:
+    """Tells the forum that a page of its was read; the page is shown also when that fails."""
+    try:
+        await visit.ask("forum", "PUT", path)
+    except ServiceError as error:
+        _log.warning("seen_not_said", error=type(error).__name__)
 
 
 async def reply(visit: Visit) -> Response:
