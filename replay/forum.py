@@ -8,7 +8,7 @@ import httpx
 
 from replay.gateway import Refused
 from replay.people import Person
-from replay.stories import CONSULTANT, Stories, Thread
+from replay.stories import Stories, Thread
 from replay.views import Gap, plan
 
 AT_ONCE = 8  # threads going on beside each other
@@ -31,15 +31,15 @@ class NeverCame(RuntimeError):
 class Forum:
     """Plays the stories. `written` and `viewed` are called once for each post of a member and for each view.
 
-    `consultants` are the peer consultant's accounts, one in each region that shares the forum; she writes with the first. A post
-    is read and answered when it has come to all of them.
+    `consultants` are the peer consultant's accounts, one in each region that shares the forum; she answers members with the one
+    in their region. A post is read and answered when it has come to all regions.
     """
 
     def __init__(
         self, stories: Stories, consultants: Sequence[Person], members: dict[str, Person], key: Key
     ) -> None:
         self._stories = stories
-        self._people = members | {CONSULTANT: consultants[0]}
+        self._members = members
         self._consultants = consultants
         self._key = key
         self._names = {member.name for member in stories.members if member.writes}
@@ -50,7 +50,7 @@ class Forum:
 
     async def choose_names(self) -> None:
         """Whoever will write takes a forum name; whoever only reads needs none."""
-        await asyncio.gather(*(self._people[name].take_forum_name(name) for name in sorted(self._names)))
+        await asyncio.gather(*(self._members[name].take_forum_name(name) for name in sorted(self._names)))
 
     async def play(self, views: int) -> None:
         """All threads, with exactly so many views."""
@@ -79,7 +79,7 @@ class Forum:
         """One thread from its opening on: each post, then those who read it before the next one is written."""
         thread_id = opening_id = ""
         for place, post in enumerate(thread.posts):
-            writer = self._people[post.writer]
+            writer = self._members.get(post.writer) or self._consultant_of(thread)
             if place == 0:
                 body = {"title": thread.title, "wish": thread.wish, "body": post.body}
                 opened = await writer.call(
@@ -100,6 +100,11 @@ class Forum:
             await asyncio.gather(*(self._read(name, thread_id) for name in readers.get(place, ())))
         await self._react(thread, opening_id)
 
+    def _consultant_of(self, thread: Thread) -> Person:
+        opener = self._members.get(thread.posts[0].writer)
+        here = [one for one in self._consultants if opener is None or one.gateway is opener.gateway]
+        return here[0]
+
     async def _has_come_everywhere(self, writer: Person, *paths: str) -> None:
         """Wait until the other regions have what was written. Raises NeverCame."""
         others = [one for one in self._consultants if one.gateway is not writer.gateway]
@@ -107,7 +112,7 @@ class Forum:
 
     async def _read(self, name: str, thread_id: str) -> None:
         """Open the thread, and say what was shown: the view."""
-        reader = self._people[name]
+        reader = self._members[name]
         shown = await reader.call("forum", "GET", f"/threads/{thread_id}")
         ids = [post["id"] for post in shown["posts"]]
         await reader.call("forum", "PUT", f"/threads/{thread_id}/read-mark", json={"shown": ids})
@@ -118,7 +123,7 @@ class Forum:
         others = [p.writer for p in thread.posts if p.by_member and p.writer != thread.posts[0].writer]
         if others:
             path = f"/posts/{opening_id}/reactions/{REACTION_TO[thread.wish]}"
-            await self._people[others[-1]].call("forum", "PUT", path)
+            await self._members[others[-1]].call("forum", "PUT", path)
 
 
 async def _has_come(reader: Person, path: str) -> None:

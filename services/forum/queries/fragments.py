@@ -53,7 +53,7 @@ def writers_of(ids: str) -> str:
 def look_alike(profile: str) -> str:
     """Whether an older id has a name that looks like this one's, so that this one bears the neutral mark.
 
-    A consultant's accounts in several regions stand as the oldest of them does (rules.naming).
+    A consultant's accounts in several regions stand as the oldest of them does; a muted region's word of it doesn't count (rules.naming).
     """
     return f"""EXISTS (
         SELECT FROM profiles q WHERE q.skeleton = {profile}.skeleton AND q.id < {profile}.id
@@ -63,8 +63,12 @@ def look_alike(profile: str) -> str:
 
 
 def _same_person(one: str, other: str) -> str:
-    return f"""({one}.role = 'consultant' AND {other}.role = 'consultant'
-        AND coalesce({one}.same_as, {one}.id) = coalesce({other}.same_as, {other}.id))"""
+    return f"""({one}.role = 'consultant' AND {other}.role = 'consultant' AND {_person(one)} = {_person(other)})"""
+
+
+def _person(profile: str) -> str:
+    return f"""CASE WHEN {profile}.same_as IS NULL THEN {profile}.id WHEN {_heard(profile)} THEN {profile}.same_as
+        ELSE {profile}.id END"""
 
 
 def community(profile: str) -> str:

@@ -1,8 +1,10 @@
 """Who keeps a plain name when two look alike: after a cut, or when a consultant comes later."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 from uuid import UUID
+
+from shared.contracts.payloads.forum import ProfilePresented
 
 
 class Named(NamedTuple):
@@ -13,12 +15,14 @@ class Named(NamedTuple):
     person: tuple[str, UUID]
 
 
-def person_of(profile: UUID, role: str, same_as: UUID | None) -> tuple[str, UUID]:
+def person_of(profile: ProfilePresented, muted: Collection[str] = ()) -> tuple[str, UUID]:
     """Equal for the accounts that a peer consultant has in several regions: the later ones name the first.
 
-    Nobody but a consultant shares a name, and none with a member.
+    Nobody but a consultant shares a name, and none with a member. A muted region isn't believed.
     """
-    return role, same_as if role == "consultant" and same_as is not None else profile
+    if profile.same_as is None or profile.role != "consultant" or profile.home in muted:
+        return profile.role, profile.id
+    return profile.role, profile.same_as
 
 
 def marked(profiles: Iterable[Named]) -> set[UUID]:

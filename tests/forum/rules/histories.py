@@ -74,11 +74,15 @@ class World:
 
     def presents(self, region: Region, one: int, other: int) -> ProfilePresented:
         nonce = self._nonce()
-        elsewhere = [p for p in _known(region, ProfilePresented) if p.home != region.name and p.name]
-        first = elsewhere[other % len(elsewhere)] if elsewhere and other % 3 == 0 else None
+        elsewhere = [  # an operator says it, so it needn't have come over a link
+            state
+            for state in self.last.values()
+            if isinstance(state, ProfilePresented) and state.home != region.name and state.name
+        ]
+        first = elsewhere[other % len(elsewhere)] if elsewhere and other % 2 == 0 else None
         profile = ProfilePresented(
             id=profile_id(region.name, nonce), home=region.name, version=self._tick(region), nonce=nonce.hex(),
-            role="member" if other % 2 else "consultant", mark=one,
+            role="consultant" if other % 3 else "member", mark=one,
             name=first.name if first else self.salt + NAMES[one % len(NAMES)],
             same_as=first.id if first else None,
         )  # fmt: skip
@@ -216,7 +220,7 @@ class World:
 
     def _author(self, region: Region, one: int) -> ProfilePresented:
         staying = [p for p in region.profiles if not region.knows[p.id].erased]
-        return staying[one % len(staying)] if staying else self.presents(region, one, 1)
+        return staying[one % len(staying)] if staying else self.presents(region, one, one)
 
     def _written(self, region: Region, author: ProfilePresented) -> dict[str, Any]:
         version, nonce = self._tick(region), self._nonce()
@@ -318,7 +322,7 @@ class World:
             if first.role == "consultant":
                 person = first.same_as or first.id
                 others = [profile for profile in found if profile.role == "consultant"]
-                plain |= {profile.id for profile in others if person in (profile.id, profile.same_as)}
+                plain |= {profile.id for profile in others if (profile.same_as or profile.id) == person}
         return plain
 
 

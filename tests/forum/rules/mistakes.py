@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from services.forum.rules import counting, hiding, merging, waiting
+from services.forum.rules import counting, hiding, merging, naming, waiting
 from services.forum.rules.naming import Named
 from shared.contracts.payloads.forum import Hide, ModerationDecided, PostPublished
 from tests.forum.rules.replica import Rules
@@ -93,6 +93,14 @@ def _all_marked(profiles: Iterable[Named]) -> set[UUID]:
     return {profile for profile, looks, _ in here if looks is not None and named.count(looks) > 1}
 
 
+def _nobody_shares(profiles: Iterable[Named]) -> set[UUID]:
+    return naming.marked(each._replace(person=("", each.id)) for each in profiles)
+
+
+def _members_share(profiles: Iterable[Named]) -> set[UUID]:
+    return naming.marked(each._replace(person=("", each.person[1])) for each in profiles)
+
+
 def _removed_counts(posts: Iterable[PostPublished]) -> counting.Numbers:
     here = list(posts)
     replies = [post for post in here if not post.opening]
@@ -138,6 +146,8 @@ MISTAKES = {
     "the reason shown is that of the hide that came first": Rules(reason=_reason_as_it_came),
     "who came first keeps the plain name": Rules(marked=_older_is_plain),
     "nobody keeps the plain name": Rules(marked=_all_marked),
+    "a consultant's second account bears the mark": Rules(marked=_nobody_shares),
+    "a member passes for a consultant's second account": Rules(marked=_members_share),
     "removed replies count": Rules(numbers=_removed_counts),
     "answered stays answered": Rules(numbers=_answered_for_good),
     "whose post came first opened the thread": Rules(numbers=_first_is_opener),

@@ -164,10 +164,12 @@ async def test_the_database_comes_to_what_the_rules_come_to(forum: Place, postgr
         for region in muted:
             await forum.database.execute("INSERT INTO muted_regions VALUES ($1, '2026-03-01')", region)
         shown = model.shown(muted)
-        reasons, short, _, _ = await postgres.shown()
+        reasons, short, marked, _ = await postgres.shown()
+        assert marked == shown.marked
         assert reasons == shown.hidden
         assert short == shown.hidden.keys()
         assert shown.hidden.keys() < model.shown().hidden.keys()
+        assert shown.marked > model.shown().marked, "some share a name in no history"
 
 
 async def agree(postgres: Postgres, model: Replica, topic: OwnTopic) -> None:
