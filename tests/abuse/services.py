@@ -7,6 +7,7 @@ Sync on purpose: hypothesis calls test bodies many times, all on one event loop.
 """
 
 import asyncio
+import contextvars
 import importlib
 import json
 from collections.abc import Coroutine, Iterator, Mapping
@@ -18,12 +19,14 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from pydantic import SecretStr
 
 from services.identity.keys import make_key_file
 from shared import clock
+from shared.api import limits
 from shared.settings import KafkaSettings, LimitSettings
 from tests.access.table import ANALYST, CONSULTANT, EVERYONE_SIGNED_IN, MEMBER, NOBODY, OPERATOR, TABLE
 from tests.engines import Engines
@@ -96,9 +99,10 @@ class Here:
         headers: Mapping[str, str] | None = None,
         **request: Any,
     ) -> httpx.Response:
-        """Any answer; what comes back is never a fault of ours."""
+        """Any answer; what comes back is never a fault of ours. Asked in a copy of the caller's context."""
         sent = {"Idempotency-Key": uuid4().hex} | self.bearer(service, role, alias) | dict(headers or {})
-        answer = self.run(self.clients[service].request(method, path, headers=sent, **request))
+        asked = self.clients[service].request(method, path, headers=sent, **request)
+        answer = self.runner.run(asked, context=contextvars.copy_context())
         assert answer.status_code < 500, f"{method} {service}{path}: {answer.status_code} {answer.text}"
         return answer
 
@@ -114,8 +118,11 @@ def _letters(alias: UUID) -> str:
 
 @contextmanager
 def everything(engines: Engines, folder: Path) -> Iterator[Here]:
-    """The services, started; limits by alias are out of the way."""
-    with asyncio.Runner() as runner:
+    """The services, started; limits by alias are out of the way, and Redis is waited for on a busy machine, too."""
+    with pytest.MonkeyPatch.context() as patched, asyncio.Runner() as runner:
+        patched.setattr(
+            limits, "REDIS_SECONDS", 30.0
+        )  # else PostgreSQL counts in its place, and nothing is equal
         stack = runner.run(_stack())
         try:
             yield runner.run(_start(runner, stack, engines, folder))
