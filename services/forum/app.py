@@ -50,6 +50,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            ends.push_async_callback(relay.close)
             await reading_back(bus, partial(read_back.compare, home=home))
             await _go_on_from_before(sessions, home)
             if settings.relay:

@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
             ends.callback(passphrases.close)
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            ends.push_async_callback(relay.close)
             await renew_keys()
             await read_back.begin(bus, board)
             if settings.relay:
