@@ -35,7 +35,7 @@ from tests.engines import Engines
 NOTES = """CREATE TABLE notes (key text, body text, version bigint, event_id uuid)"""
 
 
-async def eventually(holds: Callable[[], Awaitable[bool] | bool], *, within: float = 30.0) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool] | bool], *, within: float = 60.0) -> None:
     """Wait until `holds`, looking again and again, at most that many seconds."""
     async with asyncio.timeout(within):
         while True:
