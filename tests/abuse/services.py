@@ -42,6 +42,11 @@ ROLES = (NOBODY, *sorted(EVERYONE_SIGNED_IN))
 T = TypeVar("T")
 
 
+def in_days(days: int) -> str:
+    """The wall time at which a café of so many days from now begins."""
+    return (clock.now() + timedelta(days=days)).strftime("%Y-%m-%dT18:00")
+
+
 def problem_of(answer: httpx.Response) -> str:
     """The slug of a refusal, after checking that it is one: RFC 9457, and nothing else."""
     assert 400 <= answer.status_code < 500, f"{answer.status_code} {answer.text[:400]}"
@@ -191,8 +196,7 @@ def settle(here: Here) -> Here:
         here.accounts[role] = here.run(here.identity.joined(role, communities))
     made = here.makes("events", "/communities", {"name": "Fjellvik", "area": "North"}, role=OPERATOR)
     here.communities = (UUID(made["id"]),)
-    in_two_days = (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT18:00")
-    cafe = CAFE | {"community_id": made["id"], "starts": in_two_days}
+    cafe = CAFE | {"community_id": made["id"], "starts": in_days(2)}
     here.ids["gathering_id"] = here.makes("events", "/gatherings", cafe, role=CONSULTANT)["ids"][0]
     here.makes("forum", "/profile", {"name": "Heather"}, role=MEMBER)
     thread = here.makes("forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, role=MEMBER)

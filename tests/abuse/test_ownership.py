@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from tests import tried
-from tests.abuse.services import Here, problem_of
+from tests.abuse.services import Here, in_days, problem_of
 from tests.access.table import ANYONE, EVERYONE_SIGNED_IN, OPERATOR, TABLE
 from tests.events.conftest import CAFE
 
-PLAN = CAFE | {"starts": "2027-01-05T18:00", "reason": "Rain"}
+PLAN = CAFE | {"starts": in_days(45), "reason": "Rain"}
 BODIES: dict[str, Any] = {  # of endpoints that take one: without it nothing is looked up
     "PUT /posts/{post_id}": {"body": "Mine now"},
     "POST /posts/{post_id}/hides": {"reason": "Not kind"},
