@@ -48,6 +48,16 @@ OWNED = [
     if not (service == "analytics" and role == OPERATOR)
 ]
 
+# Where whose it is can't do it yet, and is told why.
+NOT_NOW = {
+    ("PUT /posts/{post_id}", "consultant"): "forum-name-needed",
+    ("PUT /gatherings/{gathering_id}/head-count", "consultant"): "gathering-not-yet",
+    **{
+        (f"GET /studies/{{study_id}}/{figures}", "analyst"): "study-not-started"
+        for figures in ("journeys", "research", "rows")
+    },
+}
+
 
 def called(here: Here, service: str, endpoint: str, ids: dict[str, str], **who: Any) -> httpx.Response:
     method, _, path = endpoint.partition(" ")
@@ -78,14 +88,17 @@ def test_what_is_somebody_elses_answers_like_what_does_not_exist(
 
 
 def test_whose_it_is_can_use_it(here: Here) -> None:
-    """The same calls by the owner are answered, so that the refusals above mean something."""
+    """The same calls by the owner succeed, so that the refusals above mean something."""
+    refused = {}
     for service, endpoint, role in OWNED:
         # Nothing that would end what other tests use.
         if role in TABLE[service][endpoint] and not endpoint.startswith(
             ("DELETE /posts", "POST /gatherings")
         ):
             answer = called(here, service, endpoint, here.ids, role=role)
-            assert answer.status_code != 404 or endpoint.startswith("PUT /posts"), endpoint
+            if not answer.is_success:
+                refused[endpoint, role] = problem_of(answer)
+    assert refused == NOT_NOW
 
 
 def test_no_list_shows_what_a_page_would_not(here: Here) -> None:
