@@ -18,7 +18,8 @@ from shared.hlc import time_of
 
 # First the page's rows by an index, then what belongs to them, once for all of them: otherwise the planner may join a
 # whole thread to its writers before it sorts out the twenty, or read every mark of a reader who has read thousands of
-# threads. The newest post is the likeliest to be unread: looking from there, one is mostly enough.
+# threads. Of a thread never opened the opening itself is unread, so no post is looked at; of others the newest is the
+# likeliest: looking from there, one is mostly enough.
 # OFFSET is a fence: `reason` is found once for each thread, in the index's order, until the page is full.
 LIST = """
 WITH reader AS MATERIALIZED ({reader}),
@@ -44,8 +45,9 @@ SELECT t.id::text, t.title, t.wish, t.erased, t.reason IS NOT NULL AS hidden, t.
     t.last_written, t.answered, (SELECT refused FROM reader) AS refused, p.name, p.mark, p.role, p.look_alike,
     t.id = ANY (ARRAY(SELECT o.thread_id FROM watching o
         WHERE o.alias = $1 AND o.thread_id = ANY (ARRAY(SELECT id FROM page)))) AS watching,
-    (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
-        IS NOT NULL AS unread
+    CASE WHEN r.thread_id IS NULL AND NOT t.mine AND NOT t.erased THEN true ELSE
+        (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
+            IS NOT NULL END AS unread
 FROM page t
 LEFT JOIN writers p ON p.id = t.author_id
 LEFT JOIN marks r ON r.thread_id = t.id
