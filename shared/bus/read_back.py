@@ -43,7 +43,7 @@ WAIT_FOR_ANOTHER = 0.5  # seconds between two looks whether another process has 
 
 HISTORY_LOST = (
     "this database comes from a backup, and Kafka is another one than then: "
-    "whoever left, was closed or withdrew since the backup is back (docs/backups.md)"
+    "whoever left or was closed since the backup is back (docs/backups.md)"
 )
 
 Page = Callable[[AsyncSession, Any, int], Awaitable[Sequence[State]]]

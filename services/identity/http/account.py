@@ -35,6 +35,7 @@ async def read_me(session: Session, account: Account, here: Here) -> Me:
             "communities": [{"id": community.id, "name": community.name} for community in communities],
             "display_name": account.display_name(here.keys),
             "research": account.research,
+            "research_asked_again": await queries.is_asked_again_about_research(session, account),
             "consent_version": accepted["participation"],
             "agreement_version": accepted["agreement"],
         }
