@@ -21,7 +21,7 @@ from services.identity.switchboard.addresses import participant_of
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.releases import shuffled, some_time_between
 from shared import clock
-from shared.contracts.payloads.identity import AudienceAlias, EndingKept, Role, Source, StudyAlias
+from shared.contracts.payloads.identity import AudienceAlias, EndingSealed, Role, Source, StudyAlias
 from shared.contracts.topics import ENDINGS, IDENTITY_AUDIENCES, STUDY_ALIASES
 
 SEALED_AS = "ending"
@@ -117,7 +117,7 @@ async def all_kept(session: AsyncSession) -> AsyncIterator[Kept]:
     """Whatever ended for anybody, as far as the topic and this database know."""
     keys = keys_of(session)
     async for state in last_words.all_on(ENDINGS, session):
-        assert isinstance(state, EndingKept)
+        assert isinstance(state, EndingSealed)
         who, what, statement = KEPT.unpack(keys.open(b64decode(state.sealed), KEPT_AS, state.id))
         yield Kept(participant=UUID(bytes=who), what=WHATS[what], statement=statement)
 
@@ -144,7 +144,7 @@ async def _publish(session: AsyncSession, board: Switchboard, ending: Ending, no
             ending_id = uuid4()
             content = KEPT.pack(participant.bytes, WHATS.index(what), statement)
             sealed = b64encode(keys_of(session).seal(content, KEPT_AS, ending_id)).decode()
-            kept = EndingKept(id=ending_id, home=board.region, version=1, sealed=sealed)
+            kept = EndingSealed(id=ending_id, home=board.region, version=1, sealed=sealed)
             await last_words.say(session, ENDINGS, kept)
         case StudyAliasErased(alias=alias, study_id=study_id, source=source):
             study_alias = StudyAlias(
