@@ -10,6 +10,7 @@ from services.forum.ids import Home
 from services.forum.replicas.applying import Replicas
 from services.forum.replicas.held import release_due
 from services.forum.use_cases.leaving import acknowledge_others, erase_some
+from services.forum.use_cases.profiles import let_go_of_names
 from shared import clock
 from shared.api import idempotency
 
@@ -52,9 +53,11 @@ class DueWork:
             self.wake_relay()
 
     async def tidy(self) -> None:
-        """Drop idempotency keys of the day before yesterday and earlier."""
+        """Drop idempotency keys of the day before yesterday and earlier; names of whoever has left become nobody's."""
         async with self.sessions() as session, session.begin():
             await idempotency.forget_old(session)
+        async with self.sessions() as session, session.begin():
+            await let_go_of_names(session)
 
 
 async def highest_version(session: AsyncSession, region: str) -> int:

@@ -111,5 +111,8 @@ class Applying:
     async def erase(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).erase()
 
+    async def tidy(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).tidy()
+
     async def release_due(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()

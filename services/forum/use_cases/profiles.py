@@ -19,10 +19,15 @@ from shared.outbox import add as outbox
 # The insert waits for whoever is taking the same name at this moment; only one of two gets it.
 RESERVE = text("INSERT INTO names (skeleton, profile_id) VALUES (:skeleton, :profile) ON CONFLICT DO NOTHING")
 IN_USE = text(
-    "SELECT EXISTS (SELECT FROM names WHERE skeleton = :skeleton AND profile_id <> :profile)"
-    " OR EXISTS (SELECT FROM profiles WHERE skeleton = :skeleton AND id <> :profile)"
+    "SELECT EXISTS (SELECT FROM names WHERE skeleton = :skeleton"
+    "   AND profile_id IS DISTINCT FROM CAST(:profile AS uuid))"
+    " OR EXISTS (SELECT FROM profiles WHERE skeleton = :skeleton AND id IS DISTINCT FROM CAST(:profile AS uuid))"
 )
+# The name of whoever has left stays taken, and leads to nothing of theirs.
 NOBODY = UUID(int=0)
+BELONG_TO_NOBODY = text(
+    "UPDATE names SET profile_id = :nobody FROM profiles p WHERE p.id = names.profile_id AND p.erased"
+)
 
 
 async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
@@ -94,8 +99,16 @@ async def is_free(session: AsyncSession, name: str, profile: UUID | None) -> boo
     """Whether `name` could be taken now (by `profile`, whose own names are free to it). Raises NameNotPossible."""
     if fault_of(name):
         raise NameNotPossible()
-    asked = {"skeleton": skeleton(name), "profile": profile or NOBODY}
+    asked = {"skeleton": skeleton(name), "profile": profile}
     return not await session.scalar(IN_USE, asked)
+
+
+async def let_go_of_names(session: AsyncSession) -> None:
+    """Part the names of erased profiles from them.
+
+    Not in the transaction that erased one: its id, on both rows, would join them again.
+    """
+    await session.execute(BELONG_TO_NOBODY, {"nobody": NOBODY})
 
 
 async def _take(session: AsyncSession, name: str, profile: UUID) -> None:
