@@ -71,6 +71,10 @@ async def test_what_passed_the_switchboard_is_gone(taken: Copies) -> None:
     assert not on_the_way(taken.kafka)
 
 
+async def test_redis_tells_of_no_key_when_it_was_used(taken: Copies) -> None:
+    assert not [row for row in taken.redis if "idle" in row.values]
+
+
 async def test_the_engines_notes_were_read(taken: Copies) -> None:
     for service, tables in SHUFFLED.items():
         store = taken.stores[service]
