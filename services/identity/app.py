@@ -108,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         Limiter(redis, settings.redis_prefix, keys.secret),
         reads=settings.reads,
         writes=settings.writes,
+        confirmations=settings.confirmations,
     )
     app.include_router(http.router)
     health.install(app, bus)

@@ -25,6 +25,8 @@ class Settings(ServiceSettings):
 
     reads: LimitSettings = LimitSettings(rate=20, burst=60)  # of one's own account, by alias
     writes: LimitSettings = LimitSettings(rate=0.5, burst=60)
+    # Steps that ask for the passphrase again, wrong ones too: each hashes once or twice, which everybody's sign-in waits for
+    confirmations: LimitSettings = LimitSettings(rate=10 / 3600, burst=10)
 
     renew_keys_every_seconds: float = 60
     tidy_every_seconds: float = 3600

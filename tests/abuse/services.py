@@ -152,6 +152,7 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
             "argon2_lanes": 1,
             "reads": PLENTY,
             "writes": PLENTY,
+            "confirmations": PLENTY,
         },
         "forum": {"posts": PLENTY, "threads": PLENTY, "profiles": PLENTY, "reads": PLENTY},
         "events": {"reads": PLENTY, "writes": PLENTY, "check_ins": PLENTY},

@@ -91,3 +91,22 @@ async def test_recovery_codes_and_sensitive_steps_are_slowed_as_well(identity: I
         assert [waits(answer) for answer in answers] == [None] * 5 + [1]
         erasures = [await person.call("POST", "/me/erasure", wrong) for _ in range(6)]
         assert [waits(answer) for answer in erasures] == [None] * 5 + [1]
+
+
+async def test_nobody_keeps_argon2_busy_by_changing_a_passphrase_over_and_over(identity: Identity) -> None:
+    """Right each time, so that no failure slows it; from any number of sessions, so by alias."""
+    person = await identity.joined()
+    body = {"passphrase": person.passphrase, "new_passphrase": person.passphrase}
+    own = {"headers": {"Authorization": f"Bearer {await person.token('identity')}"}}
+    most = identity.settings.confirmations.burst
+    with clock.stopped_at(clock.now()) as time_now:
+        for _ in range(most):
+            assert (await identity.client.put("/me/passphrase", json=body, **own)).status_code == 204
+        for method, path in (("PUT", "/me/passphrase"), ("POST", "/me/erasure")):
+            refused = await identity.client.request(method, path, json=body, **own)
+            assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many")
+        assert int(refused.headers["retry-after"]) <= 3600 / most + 60
+        assert (await person.sign_in()).status_code == 201, "signing in isn't slowed by it"
+        time_now.move(timedelta(seconds=int(refused.headers["retry-after"])))
+        again = await person.call("PUT", "/me/passphrase", body)
+        assert again.status_code == 204
