@@ -112,7 +112,7 @@ A_REGION = "a run takes a region or processes of its own and minutes; what it ch
 ANOTHER_SIDE = "the same promise as one that is tried, from another side: "
 UNTRIED = {
     "test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erased": A_REGION,
-    "test_processes_are_replaced_under_load_and_nobody_notices": A_REGION,
+    "test_of_processes_replaced_under_load_whoever_asks_again_gets_everything_written_once": A_REGION,
     "test_a_full_disk_refuses_writes_clearly_and_recovers": AN_ENGINE,
     "test_writes_go_on_and_come_out_in_key_order": AN_ENGINE,
     "test_consumers_and_relay_outlast_a_stop_of_the_database_and_set_nothing_aside": AN_ENGINE,
