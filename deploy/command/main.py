@@ -75,7 +75,8 @@ def status(data: Data = DATA) -> None:
     """How each service of the embedded region is doing; exit status 1 when something waits or fails."""
     from deploy.command import status
 
-    sys.exit(0 if status.show(str(options.running_region(data)["operators"])) else 1)
+    well = status.show(str(options.running_region(data)["operators"]))
+    sys.exit(0 if status.show_notices(data) and well else 1)
 
 
 @app.command()
@@ -88,7 +89,12 @@ def migrate(service: Annotated[str | None, typer.Argument(help="One service; els
 
 @app.command()
 def backup(
-    to: Annotated[Path, typer.Option("--to", help="A new folder for the backup, or one to make it in.")],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", help="The folder of backups: each is a new one in it, named after region and time."
+        ),
+    ],
     keys: Annotated[
         Path | None,
         typer.Option("--keys", help="Also copy the region's keys into this file, for a safe place."),

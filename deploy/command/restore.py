@@ -14,7 +14,7 @@ def run(data: Path, backup: Path, keys: Path | None, *, replacing: bool) -> None
 
     try:
         with Transfers("read") as transfers:
-            manifest = restore(data, backup, keys, transfers.tell, replacing=replacing)
+            manifest = restore(data, backup, keys, transfers, replacing=replacing)
     except (Unusable, StartFailure) as error:
         fail(str(error))
     except OSError as error:

@@ -73,6 +73,12 @@ class Progress:
         )
         self.say("Ctrl-C stops everything; the data stays.")
 
+    def mind(self, lines: list[str]) -> None:
+        """What the operator must know."""
+        self.say("")
+        for line in lines:
+            self.console.print(line, style="yellow", markup=False)
+
     def stopping(self) -> None:
         """Somebody asked us to stop."""
         self.say("\nStopping …")

@@ -17,6 +17,7 @@ from services.forum.replicas.tables import TABLES
 from shared.bus.read_back import ReadBack, rows_of
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.payload import State
+from shared.telemetry import notices
 
 ERASURES = text(
     "SELECT id, home, version, erased, erasure_id, profiles, threads, posts, reactions, acknowledged FROM erasures"
@@ -30,6 +31,10 @@ RESERVE = text(
 OWNERLESS = text(
     "SELECT count(*) FROM profiles p WHERE p.home = :home AND NOT p.erased"
     " AND NOT EXISTS (SELECT FROM members m WHERE m.profile_id = p.id)"
+)
+OWNERLESS_NAMES = (
+    "Forum names that were taken since the backup belong to nobody now: their posts stay, their owners choose another name, "
+    "and a peer consultant hides what they want gone. docs/backups.md says more."
 )
 
 
@@ -47,6 +52,7 @@ async def compare(back: ReadBack, home: Home) -> None:
         ownerless = await session.scalar(OWNERLESS, {"home": home.region})
     if ownerless:
         structlog.get_logger().warning("forum names taken since the backup belong to nobody", count=ownerless)
+        notices.tell(OWNERLESS_NAMES)
 
 
 async def _erasures(region: str, session: AsyncSession, after: Any, limit: int) -> Sequence[State]:

@@ -6,7 +6,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import NameIsFixed, NameNotPossible, NameTaken, ProfileExists, ProfileNeeded
+from services.forum.errors import (
+    NameBelongsToNobody,
+    NameIsFixed,
+    NameNotPossible,
+    NameTaken,
+    ProfileExists,
+    ProfileNeeded,
+)
 from services.forum.ids import Home, Identity
 from services.forum.models import Profile
 from services.forum.names import fault_of, skeleton
@@ -22,6 +29,11 @@ IN_USE = text(
     "SELECT EXISTS (SELECT FROM names WHERE skeleton = :skeleton"
     "   AND profile_id IS DISTINCT FROM CAST(:profile AS uuid))"
     " OR EXISTS (SELECT FROM profiles WHERE skeleton = :skeleton AND id IS DISTINCT FROM CAST(:profile AS uuid))"
+)
+# Only a restore leaves a profile of our own without its member (read_back.py).
+OWNERLESS = text(
+    "SELECT EXISTS (SELECT FROM profiles p WHERE p.skeleton = :skeleton AND p.home = :home AND NOT p.erased"
+    " AND NOT EXISTS (SELECT FROM members m WHERE m.profile_id = p.id))"
 )
 # The name of whoever has left stays taken, and leads to nothing of theirs.
 NOBODY = UUID(int=0)
@@ -42,7 +54,7 @@ async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> 
             return profile
         raise ProfileExists()
     profile = _new(home, "member", name)
-    await _take(session, name, profile.id)
+    await _take(session, home, name, profile.id)
     member.profile_id = profile.id
     return await _publish(session, profile)
 
@@ -89,7 +101,7 @@ async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> P
         raise NameIsFixed()
     if profile.name == name:
         return profile
-    await _take(session, name, profile.id)
+    await _take(session, home, name, profile.id)
     profile.name, profile.skeleton = name, skeleton(name)
     profile.rewrite(home)
     return await _publish(session, profile)
@@ -111,11 +123,13 @@ async def let_go_of_names(session: AsyncSession) -> None:
     await session.execute(BELONG_TO_NOBODY, {"nobody": NOBODY})
 
 
-async def _take(session: AsyncSession, name: str, profile: UUID) -> None:
+async def _take(session: AsyncSession, home: Home, name: str, profile: UUID) -> None:
     if fault_of(name):
         raise NameNotPossible()
     await session.execute(RESERVE, {"skeleton": skeleton(name), "profile": profile})
     if not await is_free(session, name, profile):
+        if await session.scalar(OWNERLESS, {"skeleton": skeleton(name), "home": home.region}):
+            raise NameBelongsToNobody()
         raise NameTaken()
 
 
