@@ -89,6 +89,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         reads=settings.reads,
         writes=settings.writes,
         check_ins=settings.check_ins,
+        looks_at_guests=settings.looks_at_guests,
     )
     app.include_router(http.router)
     health.install(app, bus)
