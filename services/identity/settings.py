@@ -36,6 +36,7 @@ class Settings(ServiceSettings):
     argon2_memory_kib: int = 65_536
     argon2_lanes: int = 4
     argon2_threads: int = 2  # hashes at once: 64 MiB each
+    argon2_queue: int = 100  # hashes under way and waiting; whoever comes then is told to come again
     passphrase_min_length: int = 10
 
     failures_before_waiting: int = 5

@@ -97,16 +97,33 @@ async def test_nobody_keeps_argon2_busy_by_changing_a_passphrase_over_and_over(i
     """Right each time, so that no failure slows it; from any number of sessions, so by alias."""
     person = await identity.joined()
     body = {"passphrase": person.passphrase, "new_passphrase": person.passphrase}
-    own = {"headers": {"Authorization": f"Bearer {await person.token('identity')}"}}
+    own = {"Authorization": f"Bearer {await person.token('identity')}"}
     most = identity.settings.confirmations.burst
     with clock.stopped_at(clock.now()) as time_now:
         for _ in range(most):
-            assert (await identity.client.put("/me/passphrase", json=body, **own)).status_code == 204
+            assert (await identity.client.put("/me/passphrase", json=body, headers=own)).status_code == 204
         for method, path in (("PUT", "/me/passphrase"), ("POST", "/me/erasure")):
-            refused = await identity.client.request(method, path, json=body, **own)
+            refused = await identity.client.request(method, path, json=body, headers=own)
             assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many")
         assert int(refused.headers["retry-after"]) <= 3600 / most + 60
         assert (await person.sign_in()).status_code == 201, "signing in isn't slowed by it"
         time_now.move(timedelta(seconds=int(refused.headers["retry-after"])))
         again = await person.call("PUT", "/me/passphrase", body)
         assert again.status_code == 204
+
+
+async def test_whoever_finds_too_many_waiting_for_argon2_is_told_at_once_to_come_again(
+    settings: Settings, web_key: OKPKey
+) -> None:
+    """Else each would hold a connection as long as the queue is; and a try that nobody looked at isn't a failure."""
+    settings = settings.model_copy(update={"argon2_threads": 1, "argon2_queue": 3})
+    async with running(settings, web_key) as identity:
+        person, others = await identity.joined(), [await identity.joined() for _ in range(2)]
+        queue = [person, *others] * 10
+        answers = await asyncio.gather(*(one.sign_in() for one in queue))
+        busy = [answer for answer in answers if answer.status_code == 503]
+        assert busy
+        assert {(answer.json()["type"], answer.headers["retry-after"]) for answer in busy} == {
+            ("/problems/not-now", "5")
+        }
+        assert (await person.sign_in()).status_code == 201, "the queue is free again"
