@@ -77,6 +77,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         app,
         Limiter(redis, settings.redis_prefix, secret),
         reads=settings.reads,
+        exports=settings.exports,
         posts=settings.posts,
         threads=settings.threads,
         profiles=settings.profiles,

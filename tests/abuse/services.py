@@ -154,7 +154,7 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
             "writes": PLENTY,
             "confirmations": PLENTY,
         },
-        "forum": {"posts": PLENTY, "threads": PLENTY, "profiles": PLENTY, "reads": PLENTY},
+        "forum": {"posts": PLENTY, "threads": PLENTY, "profiles": PLENTY, "reads": PLENTY, "exports": PLENTY},
         "events": {"reads": PLENTY, "writes": PLENTY, "check_ins": PLENTY},
         "notifications": {"reads": PLENTY},
         "analytics": {"calls": PLENTY, "kafka": KafkaSettings(bootstrap_servers=engines.kafka)},
