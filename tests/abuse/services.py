@@ -197,14 +197,20 @@ def settle(here: Here) -> Here:
         here.accounts[role] = here.run(here.identity.joined(role, communities))
     made = here.makes("events", "/communities", {"name": "Fjellvik", "area": "North"}, role=OPERATOR)
     here.communities = (UUID(made["id"]),)
-    cafe = CAFE | {"community_id": made["id"], "starts": in_days(2)}
-    here.ids["gathering_id"] = here.makes("events", "/gatherings", cafe, role=CONSULTANT)["ids"][0]
     here.makes("forum", "/profile", {"name": "Heather"}, role=MEMBER)
+    make_things(here)
+    return here
+
+
+def make_things(here: Here) -> None:
+    """One of everything that paths can name, as nobody has changed it yet."""
+    community = str(here.communities[0])
+    cafe = CAFE | {"community_id": community, "starts": in_days(2)}
+    here.ids["gathering_id"] = here.makes("events", "/gatherings", cafe, role=CONSULTANT)["ids"][0]
     thread = here.makes("forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, role=MEMBER)
     here.ids["thread_id"], here.ids["post_id"] = thread["id"], thread["posts"][0]["id"]
     here.ids["profile_id"] = thread["author"]["id"]
     here.ids["kind"] = "thanks"
     ends = str(clock.now().date() + timedelta(days=30))
-    study = {"title": "Walks", "communities": [made["id"]], "ends_on": ends}
+    study = {"title": "Walks", "communities": [community], "ends_on": ends}
     here.ids["study_id"] = here.makes("analytics", "/studies", study, role=ANALYST)["id"]
-    return here
