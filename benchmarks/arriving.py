@@ -141,6 +141,7 @@ async def _write_flat_out(settings: ServiceSettings, topic: Topic, count: int) -
         relay.wake()
 
     await flat_out(send, count)
+    await relay.close()
     await engine.dispose()
     return left
 

@@ -33,7 +33,7 @@ def write(results: list[Result], console: Console, *, known: list[Line] | None) 
     if known is None:
         _keep("long.json", rows)
     else:
-        rows = merged(_kept("latest.json", []), rows, [line.name for line in known])
+        rows = merged(_kept("latest.json", []), rows, known)
         _keep("latest.json", rows)
         measured = _kept("measured.json", {}) | {result.line.name: when for result in results}
         measured = {row["line"]: measured[row["line"]] for row in rows if row["line"] in measured}
@@ -44,7 +44,7 @@ def write(results: list[Result], console: Console, *, known: list[Line] | None) 
         _keep("latencies.json", latencies)
         if latencies:
             (RESULTS / "latencies.svg").write_text(picture(latencies), "utf-8")
-        _write_document(rows, measured)
+        _write_document(known, rows, measured)
     held, goals = len(verdicts) - verdicts.count("below"), verdicts.count("goal")
     console.print(f"{held} of {len(results)} floors held, {goals} goals reached.")
     return held == len(results)
@@ -62,10 +62,14 @@ def this_run() -> str:
 
 def row_of(result: Result) -> Row:
     """What is kept of a line."""
-    line = result.line
+    return row_by(result.line, result.ratio)
+
+
+def row_by(line: Line, ratio: float) -> Row:
+    """A line's row with its bounds of today."""
     return {
         "line": line.name,
-        "ratio": result.ratio,
+        "ratio": ratio,
         "better": line.better,
         "floor": line.floor,
         "goal": line.goal,
@@ -73,10 +77,10 @@ def row_of(result: Result) -> Row:
     }
 
 
-def merged(before: list[Row], now: list[Row], known: list[str]) -> list[Row]:
-    """The newest row of each line that there is, in the lines' order."""
-    newest = {row["line"]: row for row in (*before, *now)}
-    return [newest[name] for name in known if name in newest]
+def merged(before: list[Row], now: list[Row], known: list[Line]) -> list[Row]:
+    """The newest row of each line that there is, in the lines' order; what was measured against another peer is dropped."""
+    newest = {(row["line"], row["peer"]): row["ratio"] for row in (*before, *now)}
+    return [row_by(line, newest[line.name, line.peer]) for line in known if (line.name, line.peer) in newest]
 
 
 def verdict(row: Row) -> str:
@@ -102,22 +106,29 @@ def table(rows: list[Row]) -> Table:
     return table
 
 
-def document_table(rows: list[Row], measured: dict[str, str]) -> str:
+def document_table(known: list[Line], rows: list[Row], measured: dict[str, str]) -> str:
     """The same as Markdown, with the day and commit of each line: a run of some parts leaves the others'."""
     lines = ["| line | ÷ peer | floor | goal | result | | measured |", "|---|---|---|---|---|---|---|"]
-    for row in rows:
-        sign = "≥" if row["better"] == "higher" else "≤"
+    found = {row["line"]: row for row in rows}
+    for line in known:
+        sign = "≥" if line.better == "higher" else "≤"
+        row = found.get(line.name)
+        if row is None:
+            result = "| | not measured against this peer"
+        else:
+            result = (
+                f"| {row['ratio']:g} | {verdict(row)} | {measured.get(line.name, 'before that was noted')}"
+            )
         lines.append(
-            f"| {row['line']} | {row['peer']} | {sign} {row['floor']:g} | {sign} {row['goal']:g}"
-            f" | {row['ratio']:g} | {verdict(row)} | {measured.get(row['line'], 'before that was noted')} |"
+            f"| {line.name} | {line.peer} | {sign} {line.floor:g} | {sign} {line.goal:g} | {result} |"
         )
     return "\n".join(lines)
 
 
-def _write_document(rows: list[Row], measured: dict[str, str]) -> None:
+def _write_document(known: list[Line], rows: list[Row], measured: dict[str, str]) -> None:
     before, _, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{document_table(rows, measured)}\n{END}{after}", "utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{document_table(known, rows, measured)}\n{END}{after}", "utf-8")
 
 
 def _kept(name: str, otherwise: Any) -> Any:

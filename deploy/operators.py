@@ -12,10 +12,15 @@ import httpx
 CLIENT = "cli"
 WITH_COMMUNITY = ("member", "consultant", "provider")
 ATTEMPTS = 6
+OF_STUDIES = "The analyst who proposed the study sees its id at GET /api/analytics/studies."
 
 
 class Refused(RuntimeError):
     """The region said no. The message is its problem's title, for the person at the terminal."""
+
+
+class NotFound(Refused):
+    """What was named isn't there."""
 
 
 class NoAnswer(RuntimeError):
@@ -99,6 +104,10 @@ class Operator:
 
         `same_as`: the forum profile that the consultant has in another region. Raises Refused.
         """
+        if communities and role not in WITH_COMMUNITY:
+            raise Refused(f"An {role} belongs to no community: leave out --community.")
+        if len(communities) > 1 and role != "consultant":
+            raise Refused(f"A {role} has one community: say --community once.")
         if not communities and role in WITH_COMMUNITY:
             communities = list(self.communities())
             if len(communities) > 1:
@@ -116,7 +125,13 @@ class Operator:
         return self._decide(study, "closing")
 
     def _decide(self, study: str, decision: str) -> str:
-        answer = self._call("analytics", "POST", f"/studies/{study}/{decision}", creates=True)
+        try:
+            UUID(study)
+            answer = self._call("analytics", "POST", f"/studies/{study}/{decision}", creates=True)
+        except ValueError:
+            raise Refused(f"{study} isn't a study's id; those look like {uuid4()}. {OF_STUDIES}") from None
+        except NotFound:
+            raise Refused(f"There is no study {study} in this region. {OF_STUDIES}") from None
         return str((answer or {}).get("status", "done"))
 
     def _community(self, named: str) -> str:
@@ -167,13 +182,14 @@ def _call(http: httpx.Client, method: str, path: str, **options: Any) -> Any:
             continue
         break
     if answer.is_error:
-        raise Refused(_title(answer))
+        raise (NotFound if answer.status_code == 404 else Refused)(_title(answer))
     return answer.json() if answer.content else None
 
 
 def _title(answer: httpx.Response) -> str:
     try:
         problem = answer.json()
-        return " ".join(part for part in (problem["title"], problem.get("detail")) if part)
+        fields = [f"{field['field']}: {field['message']}." for field in problem.get("fields", [])]
+        return " ".join(part for part in (problem["title"], problem.get("detail"), *fields) if part)
     except (ValueError, KeyError, TypeError):
         return f"The region answered {answer.status_code}."

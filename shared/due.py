@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 LONGEST_BACK_OFF = 60.0
+STARTING = 4  # attempts within which a new Kafka has made its topic of groups
 
 
 async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, name: str = "") -> None:
@@ -23,6 +25,11 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, nam
         try:
             await act()
             failures = 0
+        except GroupCoordinatorNotAvailableError as error:
+            # Expected of a new Kafka while it makes its topic of groups; not for long.
+            failures += 1
+            tell = log.info if failures <= STARTING else log.error
+            tell("Kafka's groups aren't there yet; tried again", attempt=failures, kind=type(error).__name__)
         except Exception:
             failures += 1
             log.exception("due work failed and is tried again", attempt=failures)

@@ -1,16 +1,21 @@
 """Fixtures that all tests share."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
 
-from tests import tried
+from tests import left_open, tried
 from tests.engines import Engines, chosen, running_engines
 from tests.people import People
 from tests.region.running import ARegion, RunningRegion, regions
 
 LONGEST = "test_unlinkability.py"
+
+
+def pytest_configure() -> None:
+    """Event loops are watched."""
+    left_open.watch()
 
 
 def pytest_report_header() -> str:
@@ -22,6 +27,16 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file first: begun last, one process would play it alone while the other has nothing left to do."""
     items.sort(key=lambda item: item.path.name != LONGEST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """An event loop that ends with this test leaves no connection open (tests/left_open.py)."""
+    try:
+        yield
+    finally:
+        found = left_open.told()
+    assert not found, found
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

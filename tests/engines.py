@@ -118,7 +118,11 @@ class Docker:
     def redis(self) -> str:
         from testcontainers.redis import RedisContainer
 
-        container = self._start(RedisContainer("redis:8-alpine"))
+        from deploy.embedded.redis import EVICTION
+
+        container = self._start(
+            RedisContainer("redis:8-alpine").with_command(f"redis-server --maxmemory-policy {EVICTION}")
+        )
         return f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
 
     def kafka(self) -> str:
@@ -196,6 +200,8 @@ class Engines:
             return self._redis
         from redis import Redis
 
+        from deploy.embedded.redis import COMMANDS
+
         with closing(Redis.from_url(self._redis)) as client:
             rules = [
                 "reset",
@@ -204,11 +210,9 @@ class Engines:
                 "resetchannels",
                 f"~{service}:*",
                 f"&{service}:*",
-                "+@all",
-                "-@admin",
-                "-@dangerous",
+                *COMMANDS,
             ]
-            client.execute_command("ACL", "SETUSER", service, *rules, "+info")  # type: ignore[no-untyped-call]
+            client.execute_command("ACL", "SETUSER", service, *rules)  # type: ignore[no-untyped-call]
         host = self._redis.rpartition("@")[2].removeprefix("redis://")
         return f"redis://{service}:{PASSWORD}@{host}"
 

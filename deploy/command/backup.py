@@ -37,5 +37,4 @@ def run(data: Path, to: Path, keys: Path | None, *, together: bool) -> None:
 
 
 def _lies_in(keys: Path, to: Path) -> bool:
-    folder = to if to.is_dir() else to.parent
-    return keys.absolute().resolve().is_relative_to(folder.absolute().resolve())
+    return keys.absolute().resolve().is_relative_to(to.absolute().resolve())

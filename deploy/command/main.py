@@ -77,8 +77,9 @@ def status(data: Data = DATA, region: OfRegion = None) -> None:
     """How each service of the embedded region is doing; exit status 1 when something waits or fails."""
     from deploy.command import status
 
-    running = options.running_region(options.of(data, region))
-    sys.exit(0 if status.show(str(running["operators"])) else 1)
+    where = options.of(data, region)
+    well = status.show(str(options.running_region(where)["operators"]))
+    sys.exit(0 if status.show_notices(where) and well else 1)
 
 
 @app.command()
@@ -91,7 +92,12 @@ def migrate(service: Annotated[str | None, typer.Argument(help="One service; els
 
 @app.command()
 def backup(
-    to: Annotated[Path, typer.Option("--to", help="A new folder for the backup, or one to make it in.")],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", help="The folder of backups: each is a new one in it, named after region and time."
+        ),
+    ],
     keys: Annotated[
         Path | None,
         typer.Option("--keys", help="Also copy the region's keys into this file, for a safe place."),

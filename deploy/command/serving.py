@@ -100,4 +100,17 @@ def _known(name: str) -> str:
 
 
 def _settings(name: str) -> Any:
-    return importlib.import_module(f"services.{name}.settings").Settings()
+    """From the environment; ends the command with a sentence for each name that is missing or wrong, never its value."""
+    from pydantic import ValidationError
+
+    settings = importlib.import_module(f"services.{name}.settings").Settings
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = settings.model_config["env_prefix"]
+        said = []
+        for item in error.errors(include_input=False, include_url=False):
+            variable = prefix + "__".join(str(part) for part in item["loc"]).upper()
+            wrong = "is missing" if item["type"] == "missing" else f"can't be used ({item['type']})"
+            said.append(f"{variable} {wrong}.")
+        fail("\n".join([*said, "docs/settings.md says what each is."]))

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.command.options import fail
+from deploy.embedded import notices
 from shared.telemetry import catalogue
 
 SERVICES = ("identity", "forum", "events", "notifications", "analytics", "web")
@@ -68,3 +70,11 @@ def show(operators: str) -> bool:
             state = "ready" if ready else "not ready"
             print(f"{name:14}{state:11}{'; '.join(said) or 'nothing waits'}")  # noqa: T201
     return well
+
+
+def show_notices(data: Path) -> bool:
+    """What the operator must know since the last restore; returns whether there is nothing."""
+    lines = notices.read(data)
+    for line in [*lines, notices.until_when(data)] if lines else []:
+        print(line)  # noqa: T201
+    return not lines

@@ -9,6 +9,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 MEGABYTE = 1_000_000
 
 
+def in_words(size: int) -> str:
+    """So many bytes: `12 KB` below a megabyte, else `3.4 MB`."""
+    return f"{size / MEGABYTE:.1f} MB" if size >= MEGABYTE else f"{-(-size // 1000)} KB"
+
+
 class Transfers:
     """Told of each database; `done` says what was done with its bytes."""
 
@@ -34,7 +39,7 @@ class Transfers:
             self._tasks[service] = self._bars.add_task(service, total=None)
         self._bars.update(self._tasks[service], completed=size, total=size if whole else None)
         if whole and not self._console.is_terminal:
-            self.say(f"{service}: {size / MEGABYTE:.1f} MB {self._done}.")
+            self.say(f"{service}: {in_words(size)} {self._done}.")
 
     def say(self, line: str) -> None:
         """One line."""

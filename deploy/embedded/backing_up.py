@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from deploy.embedded.addresses import REGION_FILE, Addresses
 from deploy.embedded.backups import (
+    MANIFEST,
     ORDER,
     Manifest,
     Unusable,
@@ -34,7 +35,7 @@ WITHOUT = ("outbox_sent",)
 
 
 def back_up(data: Path, to: Path, tell: Tell) -> Path:
-    """Write a backup and return its folder: `to`, or a new one in it where `to` exists.
+    """Write a backup and return its folder: a new one in `to`, named after the region and the time.
 
     It appears under its name when it is whole. Raises FileNotFoundError when no region runs on `data`; Unusable.
     """
@@ -42,10 +43,12 @@ def back_up(data: Path, to: Path, tell: Tell) -> Path:
         raise Unusable(
             f"{to} lies in {data}, beside the keys that open it, and is lost with them; name another place."
         )
+    if (to / MANIFEST).exists():
+        raise Unusable(f"{to} is a backup itself; name the folder it lies in, {to.parent}.")
     engines = Addresses.of_running(data)
     make_key(data)
     made_at, region = clock.now(), load_region(data / REGION_FILE).id
-    backup = to / f"{region}-{made_at:%Y-%m-%d-%H%M%S}" if to.is_dir() else to
+    backup = to / f"{region}-{made_at:%Y-%m-%d-%H%M%S}"
     if backup.exists():
         raise Unusable(f"{backup} exists; name another place.")
     kafka = cluster_in(data) or ""

@@ -67,11 +67,17 @@ class Progress:
         """The region is open. `invitation`: for the first peer consultant, until one has joined."""
         self.console.print(f"\n[bold]Peercafe is open at {address}[/bold]")
         if invitation:
-            self.say(f"Join there as the first peer consultant, once, with the invitation {invitation}")
+            self.say(f"The first peer consultant chooses “I have an invitation” there, once: {invitation}")
         self.say(
             "Here notices go out within 2 seconds and study rows within 20 (elsewhere a minute and an hour)."
         )
         self.say("Ctrl-C stops everything; the data stays.")
+
+    def mind(self, lines: list[str]) -> None:
+        """What the operator must know."""
+        self.say("")
+        for line in lines:
+            self.console.print(line, style="yellow", markup=False)
 
     def stopping(self) -> None:
         """Somebody asked us to stop."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
 from deploy import collector
-from deploy.embedded import composition
+from deploy.embedded import composition, notices
 from deploy.embedded.errors import DiskFull, Interrupted, MigrationHalfFinished
 from deploy.embedded.founding import found
 from deploy.embedded.lifespans import Lifespan
@@ -31,6 +31,7 @@ from deploy.gateway.settings import GatewaySettings
 from shared.database.migrations import HalfFinishedMigration, migrate
 from shared.region import RegionFacts, load_region
 from shared.telemetry import logging
+from shared.telemetry import notices as told
 
 DISK_FULL = "53100"  # SQLSTATE
 
@@ -156,6 +157,7 @@ class Region:
             engines.publish()
             collector.settle()
             self.progress.ready(engines.gateway, invitation)
+            self._say_notices()
             watching = asyncio.create_task(supervisor.watch())
             stack.callback(watching.cancel)
             await stop.wait()
@@ -164,6 +166,11 @@ class Region:
                 listener
             ) in listeners:  # first, so that nobody meets half-stopped services; the public one before web's
                 await listener.stop()
+
+    def _say_notices(self) -> None:
+        notices.keep(self.data, told.take())
+        if lines := notices.read(self.data):
+            self.progress.mind([*lines, notices.until_when(self.data)])
 
     async def _start_service(self, stack: AsyncExitStack, name: str, settings: Any) -> ASGIApp:
         app = composition.service_app(name, settings)

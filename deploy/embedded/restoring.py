@@ -9,9 +9,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
+from deploy.embedded import notices
 from deploy.embedded.addresses import REGION_FILE
 from deploy.embedded.backups import (
     ORDER,
@@ -23,6 +24,7 @@ from deploy.embedded.backups import (
     put_keys_in_place,
     region_file_of,
 )
+from deploy.embedded.errors import StartFailure
 from deploy.embedded.kafka import cluster_in
 from deploy.embedded.postgres import SUPERUSER, Postgres, binaries
 from deploy.embedded.sealed_files import Damaged, opened
@@ -32,17 +34,39 @@ from shared.bus.agreement import MARK_RESTORED
 from shared.database.migrations import HalfFinishedMigration, migrate
 from shared.region import load_region
 
-Tell = Callable[[str, int, bool], None]
-"""A service, bytes of its file read so far, and whether its database is whole."""
+
+class Telling(Protocol):
+    """Who is told how far a restore has come."""
+
+    def tell(self, service: str, size: int, whole: bool, /) -> None:
+        """Bytes of a service's file read so far, and whether its database is whole."""
+
+    def say(self, line: str, /) -> None:
+        """One line: a step begins."""
+
+
 WORKSHOP = "restoring"
 
 
-def restore(data: Path, backup: Path, keys: Path | None, tell: Tell, *, replacing: bool) -> Manifest:
+def restore(data: Path, backup: Path, keys: Path | None, telling: Telling, *, replacing: bool) -> Manifest:
     """Restore all databases of a region and return what the backup says of itself.
 
-    `replacing`: databases that are there may go. Raises Unusable, and StartFailure where the region runs.
+    `replacing`: databases that are there may go. Raises Unusable, and StartFailure where the region runs; a data folder
+    that wasn't there is then not there either.
     """
     manifest = Manifest.of(backup)
+    is_new = not data.exists()
+    try:
+        return _restore(data, backup, manifest, keys, telling, replacing=replacing)
+    except (Unusable, StartFailure):
+        if is_new:
+            shutil.rmtree(data, ignore_errors=True)
+        raise
+
+
+def _restore(
+    data: Path, backup: Path, manifest: Manifest, keys: Path | None, telling: Telling, *, replacing: bool
+) -> Manifest:
     supervisor = Supervisor(data)
     supervisor.take_data_folder()
     try:
@@ -59,10 +83,12 @@ def restore(data: Path, backup: Path, keys: Path | None, tell: Tell, *, replacin
         workshop.mkdir(mode=0o700)
         try:
             fresh = [_cluster(name, workshop, supervisor) for name in ORDER]
-            _fill_all(fresh, supervisor, manifest, backup, tell)
+            _fill_all(fresh, supervisor, manifest, backup, telling)
+            telling.say("All databases are whole; they are put in place.")
             unfinished.touch()
             for cluster in fresh:
                 _put_in_place(cluster, _cluster(cluster.name, supervisor.data, supervisor))
+            notices.forget(supervisor.data)
             unfinished.unlink()
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
@@ -104,14 +130,15 @@ def _cluster(name: str, home: Path, supervisor: Supervisor) -> Postgres:
 
 
 def _fill_all(
-    fresh: list[Postgres], supervisor: Supervisor, manifest: Manifest, backup: Path, tell: Tell
+    fresh: list[Postgres], supervisor: Supervisor, manifest: Manifest, backup: Path, telling: Telling
 ) -> None:
     for cluster in fresh:
         name = cluster.name
         try:
+            telling.say(f"{name}: an empty database is made, then filled …")
             cluster.start()
             dsn = cluster.set_up(name, supervisor.secrets.database[name])
-            _load(cluster, file_of(backup, name), manifest.key_of(name, supervisor.data), tell)
+            _load(cluster, file_of(backup, name), manifest.key_of(name, supervisor.data), telling)
             try:
                 asyncio.run(migrate(dsn.sqlalchemy, name))
             except HalfFinishedMigration as error:
@@ -119,10 +146,10 @@ def _fill_all(
             cluster.psql(f"{MARK_RESTORED};", database=name)
         finally:
             cluster.stop()
-        tell(name, manifest.sizes[name], True)
+        telling.tell(name, manifest.sizes[name], True)
 
 
-def _load(cluster: Postgres, path: Path, key: bytes, tell: Tell) -> None:
+def _load(cluster: Postgres, path: Path, key: bytes, telling: Telling) -> None:
     command: list[str | Path] = [
         binaries() / "pg_restore",
         *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--role", cluster.name),
@@ -147,7 +174,7 @@ def _load(cluster: Postgres, path: Path, key: bytes, tell: Tell) -> None:
         try:
             for chunk in opened(file, key):
                 loading.stdin.write(chunk)
-                tell(cluster.name, file.tell(), False)
+                telling.tell(cluster.name, file.tell(), False)
             loading.stdin.close()
             failed = loading.wait()
         except Damaged as error:

@@ -61,6 +61,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            ends.push_async_callback(relay.close)
             await reading_back(bus, partial(read_back.compare, settings=settings, zone=region.time_zone))
             if settings.relay:
                 in_background(ends, relay.run())

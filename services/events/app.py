@@ -59,6 +59,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            ends.push_async_callback(relay.close)
             await reading_back(bus, partial(read_back.compare, home=settings.region))
             if settings.relay:
                 in_background(ends, relay.run())
@@ -88,6 +89,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         reads=settings.reads,
         writes=settings.writes,
         check_ins=settings.check_ins,
+        looks_at_guests=settings.looks_at_guests,
     )
     app.include_router(http.router)
     health.install(app, bus)

@@ -15,4 +15,6 @@ class Settings(ServiceSettings):
     writes: LimitSettings = LimitSettings(rate=0.5, burst=60)
     # At most 200 of a million codes while one is good: a guesser's chance is 1 in 5,000.
     check_ins: LimitSettings = LimitSettings(rate=0.01, burst=20)
+    # Counts and names, together: a look at a café's page now and then, not the moment at which somebody answered.
+    looks_at_guests: LimitSettings = LimitSettings(rate=1 / 30, burst=60)
     tidy_every_seconds: float = 600

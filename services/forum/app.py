@@ -57,6 +57,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         async with AsyncExitStack() as ends:  # in reverse: consumers first, the database last
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            ends.push_async_callback(relay.close)
             await reading_back(bus, partial(read_back.compare, home=home))
             await _go_on_from_before(sessions, home)
             if settings.relay:
@@ -86,6 +87,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         app,
         Limiter(redis, settings.redis_prefix, secret),
         reads=settings.reads,
+        exports=settings.exports,
         posts=settings.posts,
         threads=settings.threads,
         profiles=settings.profiles,

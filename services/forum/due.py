@@ -14,6 +14,7 @@ from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES
 from services.forum.use_cases import reports
 from services.forum.use_cases.leaving import acknowledge_others, erase_some
+from services.forum.use_cases.profiles import let_go_of_names
 from shared import clock
 from shared.api import idempotency
 
@@ -72,10 +73,13 @@ class DueWork:
             self.projected.set()
 
     async def tidy(self) -> None:
-        """Drop idempotency keys of the day before yesterday and earlier, and kept versions that nobody needs."""
+        """Drop idempotency keys of the day before yesterday and earlier, and kept versions that nobody needs; names of
+        whoever has left become nobody's."""
         async with self.sessions() as session, session.begin():
             await idempotency.forget_old(session)
             await reports.tidy(session)
+        async with self.sessions() as session, session.begin():
+            await let_go_of_names(session)
 
 
 async def highest_version(session: AsyncSession, region: str) -> int:

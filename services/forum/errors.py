@@ -3,7 +3,7 @@
 Problem
  ├ NotFound ─ ThreadNotFound, PostNotFound, ProfileNotFound, NoProfileYet
  ├ ProfileNeeded
- ├ NameTaken, NameNotPossible, NameIsFixed, ProfileExists
+ ├ NameTaken, NameBelongsToNobody, NameNotPossible, NameIsFixed, ProfileExists
  ├ CommunityNotSaid
  ├ ThreadRemoved, ThreadHidden, PostRemoved, OwnPost
  ├ PostTooLong
@@ -50,6 +50,17 @@ class NameTaken(Problem):
     status = 409
     type = "name-taken"
     title = "Somebody has this name, or one that looks like it. Please choose another."
+
+
+class NameBelongsToNobody(Problem):
+    """Taken since the backup that the forum was restored from; who took it isn't known any more."""
+
+    status = 409
+    type = "name-belongs-to-nobody"
+    title = (
+        "This name is in use, and the forum no longer knows by whom: it had to be restored from a copy. If it was yours, we "
+        "are sorry: it can't be given back. Please choose another; what was written under it stays."
+    )
 
 
 class NameNotPossible(Problem):

@@ -175,7 +175,10 @@ class Reaction(Authored, Base):
 
 
 class Moderation(Replicated, Base):
-    """All that this region decided about one post or thread. Hides stay; a restore lifts them by id."""
+    """What this region decides about one post or thread: at most one hide of its own, and the others' that it lifts.
+
+    Of what no longer counts nothing is kept: a decision that grew with each hide could one day not be told any more.
+    """
 
     __tablename__ = "moderation"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -186,14 +189,16 @@ class Moderation(Replicated, Base):
     lifts: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
 
     def hide(self, hide_id: UUID, reason: str, home: Home) -> None:
-        """One more hide; the target stays hidden until it is lifted."""
-        self.hide_ids = [*self.hide_ids, hide_id]
-        self.hide_reasons = [*self.hide_reasons, reason]
+        """The target stays hidden until this is lifted; whatever this region hid before has been."""
+        self.lifts = sorted({*self.lifts} - {*self.hide_ids})
+        self.hide_ids, self.hide_reasons = [hide_id], [reason]
         self.rewrite(home)
 
     def lift(self, hide_ids: Collection[UUID], home: Home) -> None:
-        """Lifts these hides, of whatever region."""
-        self.lifts = sorted({*self.lifts, *hide_ids})
+        """Lifts these hides: all that there are now of the regions whose hides it may lift. Its own it takes back."""
+        self.lifts = sorted({*hide_ids} - {*self.hide_ids})
+        kept = [(i, r) for i, r in zip(self.hide_ids, self.hide_reasons, strict=True) if i not in hide_ids]
+        self.hide_ids, self.hide_reasons = [i for i, _ in kept], [r for _, r in kept]
         self.rewrite(home)
 
     def record(self) -> ModerationDecided:

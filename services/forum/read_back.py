@@ -9,6 +9,7 @@ from sqlalchemy import text
 from services.forum.ids import Home
 from services.forum.replicas.tables import TABLES
 from shared.bus.read_back import ReadBack, rows_of
+from shared.telemetry import notices
 
 # A name taken since the backup stays taken.
 RESERVE = text(
@@ -18,6 +19,10 @@ RESERVE = text(
 OWNERLESS = text(
     "SELECT count(*) FROM profiles p WHERE p.home = :home AND NOT p.erased"
     " AND NOT EXISTS (SELECT FROM members m WHERE m.profile_id = p.id)"
+)
+OWNERLESS_NAMES = (
+    "Forum names that were taken since the backup belong to nobody now: their posts stay, their owners choose another name, "
+    "and a peer consultant hides what they want gone. docs/backups.md says more."
 )
 
 
@@ -32,3 +37,4 @@ async def compare(back: ReadBack, home: Home) -> None:
         ownerless = await session.scalar(OWNERLESS, {"home": home.region})
     if ownerless:
         structlog.get_logger().warning("forum names taken since the backup belong to nobody", count=ownerless)
+        notices.tell(OWNERLESS_NAMES)

@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
             ends.callback(passphrases.close)
             ends.push_async_callback(engine.dispose)
             ends.push_async_callback(redis.aclose)
+            ends.push_async_callback(relay.close)
             await renew_keys()
             await read_back.begin(bus, board)
             if settings.relay:
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         Limiter(redis, settings.redis_prefix, keys.secret),
         reads=settings.reads,
         writes=settings.writes,
+        confirmations=settings.confirmations,
     )
     app.include_router(http.router)
     health.install(app, bus)

@@ -4,6 +4,8 @@ Verifiers are read in a transaction of their own, which ends before argon2 begin
 hold no connection, and outlast no `transaction_timeout`.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -34,9 +36,9 @@ class Authentication:
         self.passphrases = passphrases
 
     async def by_passphrase(self, sign_in_name: str, passphrase: str) -> UUID:
-        """Whose they are. Raises SlowDown, or SignInFailed for wrong name, wrong passphrase and suspended alike."""
+        """Whose they are. Raises Busy, SlowDown, or SignInFailed for wrong name, wrong passphrase and suspended alike."""
         name_hash = sign_in_name_hash(sign_in_name, self._keys)
-        async with self.throttle.attempt(name_hash):
+        async with self._looking(name_hash):
             async with self._sessions() as session:
                 found = await queries.verifier_by_name(session, name_hash)
             fits = await self.passphrases.verify(found.hash if found else None, passphrase)
@@ -47,9 +49,10 @@ class Authentication:
     async def confirm(self, alias: UUID, passphrase: str) -> UUID:
         """The bearer of identity's `alias`, who gave their passphrase again.
 
-        Raises SlowDown, WrongPassphrase, or SignInNeeded when the account is no longer active.
+        Raises Busy, SlowDown, WrongPassphrase, or SignInNeeded when the account is no longer active.
         """
-        async with self.throttle.attempt(self._keys.hash_of("confirming", alias.bytes)):
+        name = self._keys.hash_of("confirming", alias.bytes)
+        async with self._looking(name):
             async with self._sessions() as session:
                 participant_id = await addresses.participant_of(session, "identity", alias)
                 found = None if participant_id is None else await queries.verifier_of(session, participant_id)
@@ -58,3 +61,9 @@ class Authentication:
             if not await self.passphrases.verify(found.hash, passphrase):
                 raise WrongPassphrase
             return found.participant_id
+
+    @asynccontextmanager
+    async def _looking(self, name_hash: bytes) -> AsyncIterator[None]:
+        with self.passphrases.place():
+            async with self.throttle.attempt(name_hash):
+                yield

@@ -26,7 +26,7 @@ class CommunityUnknown(Problem):
 class CommunitiesDontFit(Problem):
     status = 422
     type = "communities-dont-fit"
-    title = "This role needs another number of communities."
+    title = "A member or health worker has one community, a peer consultant at least one; an analyst or operator has none."
 
 
 class SameAsDoesntFit(Problem):

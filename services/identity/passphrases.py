@@ -3,7 +3,9 @@
 import asyncio
 import secrets
 import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -13,9 +15,11 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from services.identity.errors import PassphraseTooCommon, PassphraseTooLong, PassphraseTooShort
 from services.identity.policy.names import sign_in_key
 from services.identity.settings import Settings
+from shared.api.problems import Busy
 
 MAX_LENGTH = 200
 FEWEST_DIFFERENT = 4  # characters: "aaaaaaaaaaaa" is long, and guessed at once
+BUSY_SECONDS = 5  # until somebody who wasn't let into the queue may try again
 _DECORATION = "0123456789!?.,-_*#@$ "
 
 
@@ -38,6 +42,7 @@ class Passphrases:
             settings.argon2_time_cost, settings.argon2_memory_kib, settings.argon2_lanes
         )
         self._min_length = settings.passphrase_min_length
+        self._places, self._taken = settings.argon2_queue, 0
         self._threads = ThreadPoolExecutor(settings.argon2_threads, thread_name_prefix="argon2")
         self._nobodys = self._hasher.hash(secrets.token_hex(16))
 
@@ -58,15 +63,33 @@ class Passphrases:
             raise PassphraseTooCommon
 
     async def hash(self, passphrase: str) -> str:
-        """The verifier to keep: argon2id with its parameters and salt."""
+        """The verifier to keep: argon2id with its parameters and salt. Raises Busy."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._hasher.hash, normal(passphrase))
+        with self.place():
+            return await loop.run_in_executor(self._threads, self._hasher.hash, normal(passphrase))
 
     async def verify(self, verifier: str | None, passphrase: str) -> bool:
-        """Whether they fit. Takes as long when there is no verifier (nobody has that name)."""
+        """Whether they fit. Takes as long when there is no verifier (nobody has that name).
+
+        For whoever has a `place`.
+        """
         loop = asyncio.get_running_loop()
         checked = verifier or self._nobodys
         return await loop.run_in_executor(self._threads, self._verify, checked, normal(passphrase))
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in argon2's queue, before a try is counted as one. Raises Busy when there is none.
+
+        Each who waits holds a connection: without an end to the queue they would hold them all.
+        """
+        if self._taken >= self._places:
+            raise Busy(headers={"Retry-After": str(BUSY_SECONDS)})
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     def _verify(self, verifier: str, passphrase: str) -> bool:
         try:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.keys import keys_of
 from services.identity.models.credentials import PASSPHRASE
+from services.identity.models.participants import Participant
 
 VERIFIER_BY_NAME = text(
     "SELECT c.id, c.participant_id, c.verifier_sealed, p.status FROM credentials c"
@@ -36,6 +37,11 @@ SOMEBODY = text("SELECT EXISTS (SELECT FROM participants WHERE role = :role AND 
 LATEST_CONSENTS = text(
     "SELECT DISTINCT ON (kind) kind, version FROM consents WHERE participant_id = :participant"
     " ORDER BY kind, position DESC"
+)
+# Only a restore leaves a yes standing that doesn't count (use_cases/restoring.py).
+SAID_YES = text(
+    "SELECT given FROM consents WHERE participant_id = :participant AND kind = 'research'"
+    " ORDER BY position DESC LIMIT 1"
 )
 STATEMENTS = text(
     "SELECT kind, version, language, given, stated_on FROM consents WHERE participant_id = :participant"
@@ -116,6 +122,13 @@ async def accepted_versions(session: AsyncSession, participant_id: UUID) -> dict
     """The latest version stated, per kind (participation, research, agreement)."""
     rows = await session.execute(LATEST_CONSENTS, {"participant": participant_id})
     return {row.kind: row.version for row in rows}
+
+
+async def is_asked_again_about_research(session: AsyncSession, participant: Participant) -> bool:
+    """Whether their last word on research was a yes that a restore has put aside."""
+    if participant.research or participant.role != "member":
+        return False
+    return bool(await session.scalar(SAID_YES, {"participant": participant.id}))
 
 
 async def account_data(session: AsyncSession, participant_id: UUID) -> dict[str, list[dict[str, Any]]]:

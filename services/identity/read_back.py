@@ -46,12 +46,12 @@ async def _live_again(back: ReadBack) -> None:
     async with back.sessions() as session, session.begin():
         await restoring.forget_what_was_held(session)
         await restoring.count_no_study_twice(session)
-        leaving = await restoring.participants_to_end(session)
-    for participant, erased in leaving.items():
+        ended = await restoring.endings_since(session)
+    for ending in ended:
         async with back.sessions() as session, session.begin():
-            await restoring.end_again(session, participant, erased=erased)
+            await restoring.end_again(session, ending)
     async with back.sessions() as session, session.begin():
-        withdrawn = await restoring.participants_who_withdrew(session)
-    for participant in withdrawn:
+        consenting = await restoring.participants_to_ask_again(session)
+    for participant in consenting:
         async with back.sessions() as session, session.begin():
-            await restoring.withdraw_again(session, participant)
+            await restoring.ask_again_about_research(session, participant)

@@ -116,6 +116,7 @@ class Me(BaseModel):
     communities: list[Community]
     display_name: str | None
     research: bool
+    research_asked_again: bool  # said yes before a restore; counts as no until they say it again
     consent_version: str
     agreement_version: str
 

@@ -25,6 +25,8 @@ class Settings(ServiceSettings):
 
     reads: LimitSettings = LimitSettings(rate=20, burst=60)  # of one's own account, by alias
     writes: LimitSettings = LimitSettings(rate=0.5, burst=60)
+    # Steps that ask for the passphrase again, wrong ones too: each hashes once or twice, which everybody's sign-in waits for
+    confirmations: LimitSettings = LimitSettings(rate=10 / 3600, burst=10)
 
     renew_keys_every_seconds: float = 60
     tidy_every_seconds: float = 3600
@@ -34,6 +36,7 @@ class Settings(ServiceSettings):
     argon2_memory_kib: int = 65_536
     argon2_lanes: int = 4
     argon2_threads: int = 2  # hashes at once: 64 MiB each
+    argon2_queue: int = 100  # hashes under way and waiting; whoever comes then is told to come again
     passphrase_min_length: int = 10
 
     failures_before_waiting: int = 5

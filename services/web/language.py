@@ -1,7 +1,7 @@
 """Which language a page speaks, and the catalogues behind it. msgids are English; bokmål stands in `translations/nb`."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -66,11 +66,6 @@ def long_day(day: date, language: str) -> str:
     """Saturday 21 November / lørdag 21. november."""
     pattern = "EEEE d. MMMM" if language == "nb" else "EEEE d MMMM"
     return format_date(day, pattern, locale=LOCALES[language])
-
-
-def wall_time(at: datetime, language: str) -> str:
-    """18:00, as Norwegians and this design write it (kl. 18.00 is the printed form)."""
-    return f"{at:%H.%M}" if language == "nb" else f"{at:%H:%M}"
 
 
 def reading_hours(region: RegionFacts, language: str) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.web.language import LANGUAGES, load_translations, long_day, reading_hours, wall_time
+from services.web.language import LANGUAGES, load_translations, long_day, reading_hours
 from services.web.marks import drawn_mark
 from shared import clock
 from shared.region import RegionFacts
@@ -77,7 +77,8 @@ def _environment(
         return translations.gettext("yesterday") if days == 1 else long_day(written, language)
 
     def clock_time(value: str) -> str:
-        return wall_time(datetime.fromisoformat(value), language)
+        """18:00, in both languages, as the reading hours are written."""
+        return f"{datetime.fromisoformat(value):%H:%M}"
 
     environment.filters.update(
         day=day, day_of=day_of, when_written=when_written, clock_time=clock_time, in_language=_in(language)

@@ -1,7 +1,8 @@
 """The session: one sealed cookie, nothing on our side.
 
-It holds identity's opaque session, the person's role and a random number that form tokens are made from. Only we can
-read it (AES-256-GCM); over https it carries the `__Host-` prefix, so that no other host can set it.
+It holds identity's opaque session, the person's role and a random number that form tokens are made from; before
+sign-in the page to come back to, which so stands in no address and can't lead elsewhere. Only we can read and write it
+(AES-256-GCM); over https it carries the `__Host-` prefix, so that no other host can set it.
 """
 
 import base64
@@ -20,15 +21,20 @@ CONTEXT = b"web session cookie"
 
 @dataclass(frozen=True)
 class Held:
-    """What the cookie holds. `session` and `role` are None before sign-in."""
+    """What the cookie holds. `session` and `role` are None before sign-in, `wanted` (a path and query of ours) after."""
 
     nonce: str
     session: str | None = None
     role: str | None = None
+    wanted: str | None = None
 
     @classmethod
     def anonymous(cls) -> "Held":
         return cls(nonce=secrets.token_urlsafe(18))
+
+    def wanting(self, page: str) -> "Held":
+        """Sent to sign in from `page`. Keeps an anonymous nonce, so that forms open elsewhere stay good."""
+        return replace(self if self.session is None else Held.anonymous(), wanted=page)
 
     def signed_in(self, session: str, role: str) -> "Held":
         """A new nonce too: a form token from before sign-in is worth nothing after."""
@@ -49,12 +55,14 @@ class SessionCookie:
         try:
             raw = base64.urlsafe_b64decode(request.cookies.get(self.name, ""))
             values = json.loads(self._keys.open(raw, CONTEXT))
-            return Held(nonce=values["n"], session=values.get("s"), role=values.get("r"))
+            return Held(
+                nonce=values["n"], session=values.get("s"), role=values.get("r"), wanted=values.get("w")
+            )
         except (CannotOpen, ValueError, KeyError, binascii.Error):
             return None
 
     def write(self, response: Response, held: Held) -> None:
-        values = {"n": held.nonce, "s": held.session, "r": held.role}
+        values = {"n": held.nonce, "s": held.session, "r": held.role, "w": held.wanted}
         sealed = self._keys.seal(json.dumps(values).encode(), CONTEXT)
         response.set_cookie(
             self.name,

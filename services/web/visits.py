@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -26,6 +27,7 @@ CONSULTANTS = frozenset({"consultant"})
 INVITERS = frozenset({"consultant", "provider"})
 EVERYBODY = frozenset({"member", "consultant", "provider", "analyst", "operator"})
 
+LONGEST_QUERY = 200  # of an address that is kept while somebody signs in; ours are shorter
 LANGUAGE_SECONDS = 365 * 24 * 3600
 NEVER_SHOWN_AGAIN = frozenset(
     {FORM_TOKEN, "passphrase", "new_passphrase", "invitation", "recovery_code", "receipt", "code"}
@@ -279,8 +281,14 @@ def _signed_out(visit: Visit) -> Response:
     if visit.held.session is not None:
         visit.site.gateway.forget(visit.held.session)
     response = RedirectResponse("/sign-in", 303)
-    visit.site.cookie.forget(response)
+    visit.site.cookie.write(response, visit.held.wanting(_address(visit.request)))
     return response
+
+
+def _address(request: Request) -> str:
+    """The page of ours that was asked for. Of the scope, in which a Host header has no part as it has in `request.url`."""
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query and len(query) <= LONGEST_QUERY else path
 
 
 def _cannot_show(visit: Visit, error: Refused | Away) -> Response:

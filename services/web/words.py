@@ -96,6 +96,11 @@ PROBLEMS = {
     ),
     "account-closed": N_("This account is closed."),
     "name-taken": N_("Somebody has this name, or one that looks like it. Please choose another."),
+    "name-belongs-to-nobody": N_(
+        "This name is in use, and the forum no longer knows by whom: it had to be restored from a copy."
+        " If it was yours, we are sorry: it can’t be given back. Please choose another;"
+        " what was written under it stays."
+    ),
     "name-not-possible": N_(
         "A forum name has 2 to 30 letters, digits and spaces, and doesn’t sound like staff. Please choose another."
     ),

@@ -34,6 +34,7 @@ from shared.bus.state import Apply, highest_versions
 from shared.contracts.payloads.payload import Payload, State
 from shared.contracts.topics import Kind, Topic
 from shared.outbox import add as outbox
+from shared.telemetry import notices
 
 # Rows that wait, or went out within the day, may be older than what the topic has: what it lacks is compared anew.
 WAITING = text("DELETE FROM outbox WHERE topic = :topic")
@@ -43,7 +44,12 @@ WAIT_FOR_ANOTHER = 0.5  # seconds between two looks whether another process has 
 
 HISTORY_LOST = (
     "this database comes from a backup, and Kafka is another one than then: "
-    "whoever left, was closed or withdrew since the backup is back (docs/backups.md)"
+    "whoever left or was closed since the backup is back (docs/backups.md)"
+)
+
+PEOPLE_ARE_BACK = (
+    "The databases come from a backup and Kafka is another one than then: whoever left or was closed since that backup "
+    "is back, and nothing here knows who. docs/backups.md says what to do before people come back in."
 )
 
 Page = Callable[[AsyncSession, Any, int], Awaitable[Sequence[State]]]
@@ -162,6 +168,7 @@ async def read_back(bus: Bus, steps: Steps) -> None:
             log.warning("database and topics are compared")
             if restored and known.lstrip(RESTORED) not in ("", cluster):
                 log.error(HISTORY_LOST)
+                notices.tell(PEOPLE_ARE_BACK)
             await steps(ReadBack(bus, restored=restored))
             log.warning("database and topics agree")
         async with bus.sessions() as session, session.begin():

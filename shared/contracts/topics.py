@@ -183,6 +183,16 @@ JOURNEYS = Topic(
     partitions=1,
     time_cut=TimeCut.DAY,
 )
+# Nobody but identity reads it, after a restore (decision 8); nobody else could open what it says.
+ENDINGS = Topic(
+    "local.identity.endings.v1",
+    Kind.STATE,
+    (identity.EndingSealed,),
+    "identity",
+    partitions=1,
+    time_cut=TimeCut.DAY,
+    when_sent=WhenSent.DELETE,
+)
 ACTIVITY = {
     "forum": _facts(
         "local.activity.forum.v1", "forum", activity.PostWritten, activity.ThreadViewed, cut=TimeCut.NONE
@@ -242,6 +252,7 @@ CATALOGUE: tuple[Topic, ...] = (
     STUDIES,
     *STUDY_ALIASES.values(),
     JOURNEYS,
+    ENDINGS,
     *ACTIVITY.values(),
     *NOTICES_REQUESTED.values(),
     NOTICES_ADDRESSED,

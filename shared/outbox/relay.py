@@ -88,7 +88,11 @@ class Relay:
                     )
                     await asyncio.sleep(seconds)
         finally:
-            await self._wakes.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of Redis, when nothing calls `wake` any more. Needed by who only wakes, too, and never calls `run`."""
+        await self._wakes.close()
 
     async def _hold_the_lock(self) -> None:
         connection = await asyncpg.connect(

@@ -1,1 +1,1 @@
-"""What a service tells its operators: log lines made so that nothing personal can stand in them."""
+"""What a service tells its operators: log lines in which nothing personal can stand, and metrics that follow nobody."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from tests.abuse.services import SERVICES, Here
+from tests.abuse.services import SERVICES, Here, in_days
 from tests.access.table import ANALYST, CONSULTANT, MEMBER, NOBODY, OPERATOR
 from tests.events.conftest import CAFE
 from tests.identity.conftest import SESSION_TOKEN, TOKEN_EXCHANGE
@@ -17,7 +17,7 @@ CLOSED = {  # compared or read, never kept as words and never shown
 }  # fmt: skip
 READ_AS = ("format", "enum", "const")  # ids, days, choices: no words
 METHODS = ("get", "post", "put", "delete", "patch")
-IN_TWO_YEARS = {"starts": "2027-02-02T18:00", "title": "T", "prompt_text": "P"}
+A_LATER_CAFE = {"starts": in_days(75), "title": "T", "prompt_text": "P"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _texts_in(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]
 
 def bodies(here: Here) -> dict[str, tuple[str, dict[str, Any]]]:
     """(role, good body) of every endpoint that takes a text."""
-    cafe = CAFE | IN_TWO_YEARS
+    cafe = CAFE | A_LATER_CAFE
     community = str(here.communities[0])
     joining = here.run(_joining(here))
     return {
@@ -95,7 +95,7 @@ def bodies(here: Here) -> dict[str, tuple[str, dict[str, Any]]]:
         "events PUT /gatherings/{gathering_id}/name": (MEMBER, {"name": "N"}),
         "events POST /gatherings/{gathering_id}/check-in": (MEMBER, {"code": "1"}),
         "analytics POST /studies": (
-            ANALYST, {"title": "S", "communities": [community], "ends_on": "2027-12-31"},
+            ANALYST, {"title": "S", "communities": [community], "ends_on": in_days(60).partition("T")[0]},
         ),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ Sync on purpose: hypothesis calls test bodies many times, all on one event loop.
 """
 
 import asyncio
+import contextvars
 import importlib
 import json
 from collections.abc import Coroutine, Iterator, Mapping
@@ -18,12 +19,14 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from pydantic import SecretStr
 
 from services.identity.keys import make_key_file
 from shared import clock
+from shared.api import limits
 from shared.settings import KafkaSettings, LimitSettings
 from tests.access.table import ANALYST, CONSULTANT, EVERYONE_SIGNED_IN, MEMBER, NOBODY, OPERATOR, TABLE
 from tests.engines import Engines
@@ -37,6 +40,11 @@ PLENTY = LimitSettings(rate=1_000_000, burst=1_000_000)
 SERVICES = tuple(TABLE)
 ROLES = (NOBODY, *sorted(EVERYONE_SIGNED_IN))
 T = TypeVar("T")
+
+
+def in_days(days: int) -> str:
+    """The wall time at which a café of so many days from now begins."""
+    return (clock.now() + timedelta(days=days)).strftime("%Y-%m-%dT18:00")
 
 
 def problem_of(answer: httpx.Response) -> str:
@@ -101,9 +109,10 @@ class Here:
         headers: Mapping[str, str] | None = None,
         **request: Any,
     ) -> httpx.Response:
-        """Any answer; what comes back is never a fault of ours."""
+        """Any answer; what comes back is never a fault of ours. Asked in a copy of the caller's context."""
         sent = {"Idempotency-Key": uuid4().hex} | self.bearer(service, role, alias) | dict(headers or {})
-        answer = self.run(self.clients[service].request(method, path, headers=sent, **request))
+        asked = self.clients[service].request(method, path, headers=sent, **request)
+        answer = self.runner.run(asked, context=contextvars.copy_context())
         assert answer.status_code < 500, f"{method} {service}{path}: {answer.status_code} {answer.text}"
         return answer
 
@@ -119,8 +128,11 @@ def _letters(alias: UUID) -> str:
 
 @contextmanager
 def everything(engines: Engines, folder: Path) -> Iterator[Here]:
-    """The services, started; limits by alias are out of the way."""
-    with asyncio.Runner() as runner:
+    """The services, started; limits by alias are out of the way, and Redis is waited for on a busy machine, too."""
+    with pytest.MonkeyPatch.context() as patched, asyncio.Runner() as runner:
+        patched.setattr(
+            limits, "REDIS_SECONDS", 30.0
+        )  # else PostgreSQL counts in its place, and nothing is equal
         stack = runner.run(_stack())
         try:
             yield runner.run(_start(runner, stack, engines, folder))
@@ -145,8 +157,9 @@ async def _start(runner: asyncio.Runner, stack: AsyncExitStack, engines: Engines
             "argon2_lanes": 1,
             "reads": PLENTY,
             "writes": PLENTY,
+            "confirmations": PLENTY,
         },
-        "forum": {"posts": PLENTY, "threads": PLENTY, "profiles": PLENTY, "reads": PLENTY},
+        "forum": {"posts": PLENTY, "threads": PLENTY, "profiles": PLENTY, "reads": PLENTY, "exports": PLENTY},
         "events": {"reads": PLENTY, "writes": PLENTY, "check_ins": PLENTY},
         "notifications": {"reads": PLENTY},
         "analytics": {"calls": PLENTY, "kafka": KafkaSettings(bootstrap_servers=engines.kafka)},
@@ -189,10 +202,16 @@ def settle(here: Here) -> Here:
         here.accounts[role] = here.run(here.identity.joined(role, communities))
     made = here.makes("events", "/communities", {"name": "Fjellvik", "area": "North"}, role=OPERATOR)
     here.communities = (UUID(made["id"]),)
-    in_two_days = (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT18:00")
-    cafe = CAFE | {"community_id": made["id"], "starts": in_two_days}
-    here.ids["gathering_id"] = here.makes("events", "/gatherings", cafe, role=CONSULTANT)["ids"][0]
     here.makes("forum", "/profile", {"name": "Heather"}, role=MEMBER)
+    make_things(here)
+    return here
+
+
+def make_things(here: Here) -> None:
+    """One of everything that paths can name, as nobody has changed it yet."""
+    community = str(here.communities[0])
+    cafe = CAFE | {"community_id": community, "starts": in_days(2)}
+    here.ids["gathering_id"] = here.makes("events", "/gatherings", cafe, role=CONSULTANT)["ids"][0]
     thread = here.makes("forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, role=MEMBER)
     here.ids["thread_id"], here.ids["post_id"] = thread["id"], thread["posts"][0]["id"]
     here.ids["profile_id"] = thread["author"]["id"]
@@ -202,6 +221,5 @@ def settle(here: Here) -> Here:
     other = here.makes("forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, headers=somebody)
     here.pausable = other["posts"][0]["id"]
     ends = str(clock.now().date() + timedelta(days=30))
-    study = {"title": "Walks", "communities": [made["id"]], "ends_on": ends}
+    study = {"title": "Walks", "communities": [community], "ends_on": ends}
     here.ids["study_id"] = here.makes("analytics", "/studies", study, role=ANALYST)["id"]
-    return here

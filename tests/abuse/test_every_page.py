@@ -15,7 +15,7 @@ from services.web.app import PLACES
 from services.web.fields import LABELS
 from shared import clock
 from tests import tried
-from tests.abuse.services import Here
+from tests.abuse.services import Here, in_days
 from tests.abuse.test_pages import CANARY, Visitor, judge_page
 from tests.abuse.web import URL, web_before
 from tests.events.conftest import CAFE
@@ -81,8 +81,7 @@ def place(here: Here) -> Iterator[Place]:
         assert visitors[role].sign_in(person.sign_in_name).status_code == 303
     visitors["member"].post("/forum/name", "/forum/name", name=f"Alder {uuid4().hex[:6]}")
     planner = here.issuer.bearer("events", role="consultant", communities=[community])
-    in_two_days = (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT18:00")
-    cafe = CAFE | {"community_id": made["id"], "starts": in_two_days}
+    cafe = CAFE | {"community_id": made["id"], "starts": in_days(2)}
     ids = {"gathering_id": here.makes("events", "/gatherings", cafe, headers=planner)["ids"][0]}
     soon = (
         (clock.now() + timedelta(minutes=10))

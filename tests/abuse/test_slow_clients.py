@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests import tried
 from tests.abuse.services import Here
-from tests.abuse.sockets import ATTACKER, MEMBER, Door, door, drip, ended, until
+from tests.abuse.sockets import ATTACKER, MEMBER, PAUSE, Door, door, drip, ended, until
 from tests.identity.conftest import PASSPHRASE
 
 HEAD = b"GET /api/forum/threads HTTP/1.1\r\nHost: region.test\r\n"
@@ -130,9 +130,14 @@ def test_what_was_refused_before_its_body_came_may_not_go_on_sending(here: Here)
 
 
 def test_idle_connections_end_and_busy_ones_stay(here: Here) -> None:
+    idle = 0.4
+
     async def attack(opened: Door) -> None:
         reader, writer = await opened.connect()
-        for _ in range(3):
+        loop = asyncio.get_running_loop()
+        enough = loop.time() + 2 * idle
+        while loop.time() < enough:  # busy for longer than anybody may be idle
+            await asyncio.sleep(PAUSE)
             writer.write(HEAD + b"\r\n")
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 401 ")
@@ -140,7 +145,7 @@ def test_idle_connections_end_and_busy_ones_stay(here: Here) -> None:
             await reader.readexactly(int(length.partition(b":")[2]))
         assert await ended(reader) == b""
 
-    with door(here, idle_seconds=0.4) as opened:
+    with door(here, idle_seconds=idle) as opened:
         here.run(attack(opened))
 
 

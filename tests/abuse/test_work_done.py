@@ -1,11 +1,14 @@
 """Nobody learns by the time of an answer what its words don't say: the work is counted, not timed.
 
 Counted where it leaves our hands: calls of argon2 with their parameters, statements to PostgreSQL, calls of Redis.
+The services look at their outboxes for /metrics meanwhile: what they do beside an answer isn't counted.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -39,9 +42,13 @@ class Work:
         return tuple(sorted(self.hashing.items())), tuple(self.statements), tuple(sorted(self.redis.items()))
 
 
+# Tasks that answer inherit it from who asks; those that the services began when they started know nothing of it.
+_counting: ContextVar[Work | None] = ContextVar("counting", default=None)
+
+
 @contextmanager
 def counted(patch: pytest.MonkeyPatch) -> Iterator[Work]:
-    """All that argon2, PostgreSQL and Redis are asked for in this block."""
+    """All that argon2 is asked for in this block, and what PostgreSQL and Redis are for the sake of an answer."""
     work = Work()
     verify, hash_, execute = (
         argon2.PasswordHasher.verify, argon2.PasswordHasher.hash, redis.asyncio.Redis.execute_command,
@@ -56,20 +63,24 @@ def counted(patch: pytest.MonkeyPatch) -> Iterator[Work]:
         return hash_(self, *args, **kwargs)
 
     async def execute_counted(self: Any, *args: Any, **options: Any) -> Any:
-        work.redis[str(args[0])] += 1
+        if _counting.get() is work:
+            work.redis[str(args[0])] += 1
         return await execute(self, *args, **options)  # type: ignore[no-untyped-call]
 
     def statement(_connection: Any, _cursor: Any, sent: str, *_: Any) -> None:
-        work.statements.append(sent)
+        if _counting.get() is work:
+            work.statements.append(sent)
 
     with patch.context() as patched:
         patched.setattr(argon2.PasswordHasher, "verify", verify_counted)
         patched.setattr(argon2.PasswordHasher, "hash", hash_counted)
         patched.setattr(redis.asyncio.Redis, "execute_command", execute_counted)
         event.listen(Engine, "before_cursor_execute", statement)
+        before = _counting.set(work)
         try:
             yield work
         finally:
+            _counting.reset(before)
             event.remove(Engine, "before_cursor_execute", statement)
 
 
@@ -96,6 +107,26 @@ def in_state(here: Here, status: str) -> str:
     if status != "active":
         here.run(put())
     return person.sign_in_name
+
+
+def test_what_is_done_for_an_answer_is_counted_and_nothing_that_is_done_beside_it(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = here.runner.get_loop().create_task(_look_for_ever(here), context=Context())
+    body = {"sign_in_name": f"nobody-{uuid4().hex[:6]}", "passphrase": WRONG, "client_id": "app"}
+    try:
+        with counted(monkeypatch) as work:
+            here.ask("POST", "identity", "/sessions", json=body)
+    finally:
+        beside.cancel()
+        here.run(asyncio.wait([beside]))
+    assert beside.cancelled(), "it looked all the time"
+    assert len(work.statements) == sum(work.redis.values()) == sum(work.hashing.values()) == 1
+
+
+async def _look_for_ever(here: Here) -> None:
+    while True:
+        await here.apps["identity"].state.metrics.look()
 
 
 def test_signing_in_works_as_hard_for_nobody_as_for_somebody(

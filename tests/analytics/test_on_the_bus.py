@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from shared.bus.broker import make_consumer
+from shared.bus.reader import reading
 from shared.contracts import topics
 from shared.contracts.envelope import Envelope
 from shared.contracts.payloads.activity import EngagementRecorded
@@ -22,11 +22,11 @@ from shared.settings import KafkaSettings
 from tests.analytics.conftest import HOME, Analytics, running, settings
 from tests.engines import Engines
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 async def until(seen: Callable[[], Awaitable[bool]]) -> None:
-    """Poll until something is so; fails after 30 s."""
+    """Poll until something is so; fails after a minute."""
     deadline = monotonic() + DEADLINE
     while not await seen():
         assert monotonic() < deadline, "it didn't become so in time"
@@ -53,16 +53,8 @@ class Others:
 
 async def read(engines: Engines, topic: str) -> dict[str, dict[str, Any]]:
     """The last record of each key."""
-    consumer = make_consumer(KafkaSettings(bootstrap_servers=engines.kafka), "test")
-    await consumer.start()
-    try:
-        consumer.subscribe([topic])
-        found = await consumer.getmany(timeout_ms=1000)
-        return {
-            record.key.decode(): json.loads(record.value) for records in found.values() for record in records
-        }
-    finally:
-        await consumer.stop()
+    async with reading(KafkaSettings(bootstrap_servers=engines.kafka)) as reader:
+        return {record.key.decode(): json.loads(record.value) async for record in reader.records(topic)}
 
 
 async def test_a_study_lives_from_its_records_to_its_streams(engines: Engines) -> None:

@@ -1,9 +1,11 @@
 """One service with nothing but its bookkeeping and a table of notes, on topics of its own."""
 
 import asyncio
+import inspect
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,15 +36,29 @@ from tests.engines import Engines
 
 NOTES = """CREATE TABLE notes (key text, body text, version bigint, event_id uuid)"""
 
+NEVER = "it never came: "  # before what `eventually` waited for
 
-async def eventually(holds: Callable[[], Awaitable[bool] | bool], *, within: float = 30.0) -> None:
-    """Wait until `holds`, looking again and again, at most that many seconds."""
-    async with asyncio.timeout(within):
-        while True:
-            answer = holds()
-            if answer if isinstance(answer, bool) else await answer:
-                return
-            await asyncio.sleep(0.02)
+
+async def eventually(holds: Callable[[], Awaitable[bool] | bool], *, within: float = 60.0) -> None:
+    """Wait until `holds`, looking again and again, at most that many seconds; TimeoutError then says what never did."""
+    try:
+        async with asyncio.timeout(within) as limit:
+            while True:
+                answer = holds()
+                if answer if isinstance(answer, bool) else await answer:
+                    return
+                await asyncio.sleep(0.02)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TimeoutError(f"{NEVER}{written(holds)}") from error
+
+
+def written(holds: Callable[[], object]) -> str:
+    """As it stands in the test."""
+    if isinstance(holds, partial):
+        return f"{holds.func.__qualname__}{holds.args}"
+    return inspect.getsource(holds).strip()
 
 
 def thread_opened(title: str = "Hello", version: int = 1, id_: UUID | None = None) -> ThreadOpened:

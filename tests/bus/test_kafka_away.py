@@ -5,9 +5,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 
 from shared.bus.facts import subscribe_facts
 from shared.bus.state import subscribe_state
@@ -66,8 +69,25 @@ async def test_a_publish_that_times_out_is_given_up_for_good_and_order_holds(
     assert arrived[-2:] == ["2", "3"]
 
 
+@pytest.fixture
+def failed(monkeypatch: pytest.MonkeyPatch) -> list[KafkaError]:
+    """What the requests of aiokafka's clients failed by, as it comes; their timeout is a second."""
+    monkeypatch.setattr("shared.bus.broker.REQUEST_TIMEOUT_MS", 1_000)
+    failed, send = list[KafkaError](), AIOKafkaClient.send
+
+    async def noting(client: AIOKafkaClient, *request: Any, **options: Any) -> Any:
+        try:
+            return await send(client, *request, **options)
+        except KafkaError as error:
+            failed.append(error)
+            raise
+
+    monkeypatch.setattr(AIOKafkaClient, "send", noting)
+    return failed
+
+
 async def test_consumers_go_on_by_themselves_and_the_service_stays_ready(
-    service: Service, engines: Engines
+    service: Service, engines: Engines, failed: list[KafkaError]
 ) -> None:
     bus = service.bus()
     subscribe_facts(bus, service.facts, group=service.group("still"), apply=note_down)
@@ -75,6 +95,8 @@ async def test_consumers_go_on_by_themselves_and_the_service_stays_ready(
         await service.put(service.facts.name, NOTICE, key=b"before")
         await eventually(lambda: service.has("SELECT 1 FROM notes"))
         with standing_still(engines):
+            failed.clear()
+            await eventually(lambda: bool(failed))
             assert bus.health().ready
             assert bus.health().live
         await service.put(service.facts.name, NOTICE, key=b"after")
@@ -91,7 +113,7 @@ async def test_a_service_that_starts_before_kafka_answers_catches_up(
     subscribe_facts(bus, service.facts, group=service.group("early"), apply=note_down)
     subscribe_state(bus, service.states, group=service.group("early-states"), apply=note_down)
     with standing_still(engines):
-        await asyncio.wait_for(bus.start(), 5)
+        await asyncio.wait_for(bus.start(), 30)  # it waits for none, however long Kafka stands still
         assert bus.health().ready
     try:
         await eventually(lambda: service.has("SELECT 1 FROM notes"), within=60)

@@ -17,7 +17,7 @@ from shared.contracts.payloads.forum import (
     ReactionGiven,
     ThreadOpened,
 )
-from shared.contracts.payloads.identity import AudienceAlias, StudyAlias, StudyJourneys
+from shared.contracts.payloads.identity import AudienceAlias, EndingSealed, StudyAlias, StudyJourneys
 from shared.contracts.payloads.notices import NoticeAddressed, NoticeLooked, NoticeRequested, NoticeSettled
 from shared.contracts.payloads.payload import Payload
 
@@ -141,6 +141,13 @@ EXAMPLES: tuple[Payload, ...] = (
         erased=True,
         counts={"forum-and-cafe": 17},
         rows={"membership": 29, "forum": 2394, "events": 60},
+    ),
+    EndingSealed(
+        id=uuid(13),
+        home=HOME,
+        version=1,
+        erased=True,
+        sealed="AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLzA=",
     ),
     CommunityRecorded(
         id=uuid(11),

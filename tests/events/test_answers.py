@@ -1,6 +1,7 @@
 """Answering, changing one's mind, the waiting list, and what others learn of it."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -195,3 +196,20 @@ async def _everything(events: Events) -> dict[str, list[object]]:
         table["name"]: [dict(row) for row in await events.rows(f"SELECT xmin, t.* FROM {table['name']} t")]
         for table in tables
     }
+
+
+async def test_a_consultant_who_keeps_looking_doesnt_learn_when_somebody_answers(events: Events) -> None:
+    town = await events.community()
+    kari = events.person("consultant", town)
+    [cafe] = await kari.plan()
+    looks = events.app.state.limits["looks_at_guests"]
+    for number in range(looks.burst):
+        await kari.get(f"/gatherings/{cafe}/{('answers', 'names')[number % 2]}")
+    await events.member(town).answer(cafe, "come")
+    for what in ("answers", "names"):
+        refused = await kari.call("GET", f"/gatherings/{cafe}/{what}")
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) >= 30
+    await kari.get(f"/gatherings/{cafe}")
+    events.time.move(timedelta(minutes=1))
+    assert (await kari.get(f"/gatherings/{cafe}/answers"))["come"] == 1

@@ -17,7 +17,7 @@ from tests.events.conftest import Events, about
 
 SWITCHBOARD = ("local.activity.events.v1", "local.notices.requested.events.v1")
 STATES = ("local.events.communities.v1", "local.events.gatherings.v1")
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 TYPE = "ce_type"
 
 

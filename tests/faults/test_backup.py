@@ -16,7 +16,7 @@ from shared import clock
 from shared.contracts import topics
 from tests.faults.agreeing import agree, all_is_sent, database, said_last
 from tests.journeys.test_the_whole_way import a_cafe
-from tests.people import PASSPHRASE, People, Person, a_name, eventually
+from tests.people import PASSPHRASE, Answer, People, Person, a_name, eventually
 from tests.region.running import ARegion, RunningRegion, peercafe
 
 
@@ -29,8 +29,10 @@ class Written:
     anna: Person
     bo: Person
     gone: Person
+    later: Person  # used no service before the backup, and leaves as well
     analyst: Person
     aliases: dict[str, str]  # of `gone`
+    late_name: str  # taken after the backup
     community: str
     thread: str
     cafe: str
@@ -72,6 +74,7 @@ async def lives(people: People) -> Written:
             for n in ("Heather", "Juniper", "Fir")
         )
     )
+    later = await operator.invites("member", [community], research=False)
     analyst = await operator.invites("analyst")
     ends_on = (clock.today() + timedelta(days=30)).isoformat()
     study = await analyst.makes(
@@ -86,7 +89,21 @@ async def lives(people: People) -> Written:
     await gone.reads("notifications", "/waiting")
     aliases = {name: alias_in(await gone.token(name)) for name in ("forum", "events", "notifications")}
     await eventually(lambda: figures(analyst, study["id"]), lambda seen: seen == (3, 2), seconds=60)
-    return Written(operator, kari, anna, bo, gone, analyst, aliases, community, thread, cafe, study["id"])
+    return Written(
+        operator,
+        kari,
+        anna,
+        bo,
+        gone,
+        later,
+        analyst,
+        aliases,
+        a_name("Birch"),
+        community,
+        thread,
+        cafe,
+        study["id"],
+    )
 
 
 async def lives_on(region: RunningRegion, people: People, before: Written) -> str:
@@ -99,18 +116,26 @@ async def lives_on(region: RunningRegion, people: People, before: Written) -> st
     await before.kari.puts("events", f"/gatherings/{before.cafe}/head-count", {"members": 7})
     await before.kari.makes("events", "/gatherings", a_cafe(before.community, place="Lost"))
     community = await people.community(before.operator)
+    await before.operator.invites("member", [before.community], forum_name=before.late_name)
     await before.bo.puts("identity", "/me/research", {"consent": False, "language": "en"})
-    await before.gone.makes("identity", "/me/erasure", {"passphrase": PASSPHRASE})
-    # Each service would hear of it at its own time within seven days.
+    await before.later.makes("forum", "/profile", {"name": a_name("Rowan")})
+    await before.later.puts("events", f"/gatherings/{before.cafe}/answer", {"answer": "come"})
+    for leaving in (before.gone, before.later):
+        await leaving.makes("identity", "/me/erasure", {"passphrase": PASSPHRASE})
+    await nobody_waits_for_a_week(region)
+    for alias in before.aliases.values():
+        await eventually(partial(found_in, region, alias), only_tombstones)
+    await eventually(lambda: figures(before.analyst, before.study), lambda seen: seen == (1, 1), seconds=60)
+    return community
+
+
+async def nobody_waits_for_a_week(region: RunningRegion) -> None:
+    """What each service would hear of at its own time within seven days, it hears of now."""
     async with database(region, "identity") as connection:
         await connection.execute("UPDATE endings_due SET due_at = now()")
         await eventually(
             lambda: connection.fetchval("SELECT count(*) FROM endings_due"), lambda count: count == 0
         )
-    for alias in before.aliases.values():
-        await eventually(partial(found_in, region, alias), only_tombstones)
-    await eventually(lambda: figures(before.analyst, before.study), lambda seen: seen == (1, 1), seconds=60)
-    return community
 
 
 async def figures(analyst: Person, study: str) -> tuple[int, int]:
@@ -130,8 +155,14 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
     region = a_region().start()
     async with People(region) as people:
         before = await lives(people)
-        backup = tmp_path / "backups" / "first"
-        peercafe(region, "backup", "--to", str(backup), "--keys", str(tmp_path / "elsewhere" / "north.keys"))
+        backups, keys = tmp_path / "backups", tmp_path / "north.keys"
+        assert " KB written" in peercafe(region, "backup", "--to", str(backups), "--keys", str(keys))
+        [backup] = backups.iterdir()
+        assert backup.name.startswith("north-")
+        assert "is a backup itself" in peercafe(region, "backup", "--to", str(backup), status=1)
+        assert "beside the backup" in peercafe(
+            region, "backup", "--to", str(backups), "--keys", str(backups / "north.keys"), status=1
+        )
         nothing_readable_lies_in(backup)
         assert "beside the keys" in peercafe(region, "backup", "--to", str(region.data / "backups"), status=1)
         assert "already running" in peercafe(region, "restore", "--from", str(backup), status=1)
@@ -143,8 +174,13 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
     refused = peercafe(region, "restore", "--from", str(damaged), "--replace", status=1)
     assert "can't be used" in refused
     assert len(list((region.data / "postgres").iterdir())) >= 5, "the old databases are still there"
+    new = a_region()
+    assert "name their file with --keys" in peercafe(new, "restore", "--from", str(backup), status=1)
+    assert not new.data.exists(), "what is refused leaves nothing"
     shutil.rmtree(region.data / "postgres")
-    assert "WARNING" not in peercafe(region, "restore", "--from", str(backup))
+    said = peercafe(region, "restore", "--from", str(backup))
+    assert "WARNING" not in said
+    assert "forum: an empty database is made" in said
     assert "--replace" in peercafe(region, "restore", "--from", str(backup), status=1)
     await asyncio.to_thread(region.start)
     async with People(region) as people:
@@ -155,14 +191,26 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
         assert bodies == ["<p>Written anew after the backup.</p>", None, "<p>After the backup.</p>", None]
         for alias in before.aliases.values():
             assert only_tombstones(await found_in(region, alias))
-        body = {"sign_in_name": before.gone.sign_in_name, "passphrase": PASSPHRASE, "client_id": "app"}
-        assert (await people.http.post("/api/identity/sessions", json=body)).status_code == 401
+        for left in (before.gone, before.later):
+            body = {"sign_in_name": left.sign_in_name, "passphrase": PASSPHRASE, "client_id": "app"}
+            assert (await people.http.post("/api/identity/sessions", json=body)).status_code == 401
         operator = await people.operator()
         assert community in {one["id"] for one in (await operator.reads("events", "/communities"))["items"]}
         analyst = await people.sign_in(before.analyst.sign_in_name)
-        assert await figures(analyst, before.study) == (1, 1)
         bo = await people.sign_in(before.bo.sign_in_name)
         assert not (await bo.reads("identity", "/me"))["research"]
+        # Who withdrew since can't be told for certain, so all are asked again; the study forgets them meanwhile.
+        me = await anna.reads("identity", "/me")
+        assert (me["research"], me["research_asked_again"]) == (False, True)
+        anew = await operator.invites("member", [before.community])
+        with pytest.raises(Answer, match="name-belongs-to-nobody"):
+            await anew.makes("forum", "/profile", {"name": before.late_name})
+        assert "belong to nobody" in region.said
+        assert "belong to nobody" in peercafe(region, "status", status=1)
+        await nobody_waits_for_a_week(region)
+        await eventually(lambda: figures(analyst, before.study), lambda seen: seen == (0, 0), seconds=60)
+        await anna.puts("identity", "/me/research", {"consent": True, "language": "en"})
+        assert (await anna.reads("identity", "/me"))["research"]
         kari = await people.sign_in(before.kari.sign_in_name)
         assert (await kari.reads("events", f"/gatherings/{before.cafe}"))["head_count"] == 7
         assert [cafe["id"] for cafe in (await kari.reads("events", "/gatherings"))["items"]] == [before.cafe]
@@ -185,6 +233,8 @@ async def test_a_restored_region_has_what_reached_kafka_and_nobody_who_was_erase
     await asyncio.to_thread(region.start)
     logs = "".join(path.read_text() for path in (region.data / "logs").glob("*.log"))
     assert logs.count("Kafka is another one than then") == 5
+    assert region.said.count("whoever left or was closed since that backup is back") == 1
+    assert "is back" in peercafe(region, "status", status=1)
 
 
 async def writes_on(region: RunningRegion, anna: Person, kari: Person, before: Written) -> None:
@@ -205,7 +255,6 @@ def nothing_readable_lies_in(backup: Path) -> None:
         if path.suffix == ".dump":
             assert path.stat().st_mode & 0o077 == 0
             assert b"PGDMP" not in path.read_bytes()
-            assert b"backup" not in path.read_bytes()[64:]
     assert {path.name for path in backup.iterdir()} >= {"manifest.json", "identity.dump", "forum.dump"}
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from tests.tokens import Issuer
 
 ROOT = Path(__file__).parents[2]
 RESTARTS = 2
+WRITERS = 4
+PAUSE = 0.01
 GRACE = 15.0  # seconds from the signal to the end
 SERVE = "from deploy.command.main import app; app()"
 
@@ -55,14 +56,13 @@ class Forums:
                     await asyncio.sleep(0.05)
         self.running.append((process, url))
 
-    async def replace_oldest(self, instance: str) -> float:
-        """Start the successor, then end the oldest; returns how long its end took, in seconds."""
+    async def replace_oldest(self, instance: str) -> None:
+        """Start the successor, then end the oldest, which must go in peace within GRACE."""
         await self.start(instance)
         process, _ = self.running.pop(0)
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(process.wait, GRACE * 2)
-        return time.monotonic() - began
+        # uvicorn raises the signal once more when all is closed; whoever doesn't end by then raises TimeoutExpired.
+        assert await asyncio.to_thread(process.wait, GRACE) == -signal.SIGTERM
 
     def kill(self) -> None:
         for process, _ in self.running:
@@ -71,12 +71,13 @@ class Forums:
 
 
 class Writers:
-    """People who write through whichever process answers."""
+    """People who write through the newest process, and ask once more under the same key where no answer came."""
 
     def __init__(self, forums: Forums, issuer: Issuer) -> None:
         self._forums = forums
         self._issuer = issuer
         self.answers: Counter[int] = Counter()
+        self.cut = 0  # requests without an answer
         self.acknowledged: list[str] = []
         self.stopping = False
 
@@ -92,16 +93,20 @@ class Writers:
                         headers=bearer | {"Idempotency-Key": key},
                     )
                 except httpx.TransportError:
-                    continue  # the socket's end
+                    self.cut += 1
+                    await asyncio.sleep(PAUSE)
+                    continue
                 self.answers[answer.status_code] += 1
                 if answer.status_code == 201:
                     self.acknowledged.append(body)
                     break
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
 
 @pytest.mark.timeout(240)
-async def test_processes_are_replaced_under_load_and_nobody_notices(engines: Engines, tmp_path: Path) -> None:
+async def test_of_processes_replaced_under_load_whoever_asks_again_gets_everything_written_once(
+    engines: Engines,
+) -> None:
     from tests.bus.conftest import eventually
 
     await engines.topics_applied()
@@ -127,16 +132,15 @@ async def test_processes_are_replaced_under_load_and_nobody_notices(engines: Eng
                 bearer = issuer.bearer("forum", alias=uuid4())
                 thread = await _thread(client, forums.running[0][1], bearer)
                 writers = Writers(forums, issuer)
-                tasks = [asyncio.create_task(writers.write(client, thread, bearer)) for _ in range(4)]
-                took = []
+                tasks = [asyncio.create_task(writers.write(client, thread, bearer)) for _ in range(WRITERS)]
                 for number in range(RESTARTS):
                     wanted = len(writers.acknowledged) + 50
                     await eventually(lambda wanted=wanted: len(writers.acknowledged) > wanted)  # type: ignore[misc]
-                    took.append(await forums.replace_oldest(str((number + 1) % 2)))
+                    await forums.replace_oldest(str((number + 1) % 2))
                 writers.stopping = True
                 await asyncio.gather(*tasks)
             assert set(writers.answers) == {201}, writers.answers
-            assert max(took) < GRACE, took
+            assert writers.cut <= WRITERS * RESTARTS, "of each connection only the end is lost"
             bodies = Counter(
                 row["body"] for row in await database.fetch("SELECT body FROM posts WHERE NOT opening")
             )

@@ -39,6 +39,7 @@ async def settings_for(engines: Engines, **changed: Any) -> Settings:
         "posts": PLENTY,
         "threads": PLENTY,
         "reads": PLENTY,
+        "exports": PLENTY,
         "erase_every_seconds": 0.1,
         "release_held_every_seconds": 0.1,
     }

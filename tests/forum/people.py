@@ -19,7 +19,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 
-async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 20) -> T:
+async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 60) -> T:
     """Ask until the answer is good; fails with the last answer at the deadline."""
     deadline = time.monotonic() + seconds
     while True:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from services.forum.use_cases import leaving
+from services.forum.use_cases.profiles import NOBODY
 from shared.bus.batches import fault_of
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.identity import AudienceAlias
@@ -59,6 +60,33 @@ async def test_a_busy_writer_is_erased_bit_by_bit(
     assert await forum.rows("SELECT FROM posts WHERE NOT erased") == []
     posts = await forum.published("shared.forum.posts.v1")
     assert sum(state["erased"] for _, state in posts) == 8
+
+
+async def test_the_name_of_whoever_left_stays_taken_and_leads_to_nothing_they_wrote(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    stays = await forum.member("Quiet Heron")
+    await ada.opens()
+    await ada.do("PUT", "/profile", {"name": "Ada Once More"})
+    change = AudienceAlias(id=ada.alias, home="north", version=version_at(datetime.now(UTC)), erased=True)
+    async with applying.sessions() as session, session.begin():
+        await leaving.change_members(session, applying.home, [change], datetime.now(UTC))
+    await applying.erase()
+    await applying.tidy()
+    led = await forum.rows(
+        "SELECT n.skeleton FROM names n JOIN profiles p ON p.id = n.profile_id OR p.xmin = n.xmin"
+        " JOIN posts w ON w.author_id = p.id"
+    )
+    assert led == []
+    taken = await forum.rows("SELECT profile_id FROM names")
+    assert sorted(str(row["profile_id"]) for row in taken if row["profile_id"] != NOBODY) == [
+        (await stays.do("GET", "/profile"))["id"]
+    ]
+    newcomer = forum.newcomer()
+    for name in ("Ada", "Ada Once More"):
+        assert not (await newcomer.do("POST", "/names/check", {"name": name}))["free"]
+        answer = await newcomer.ask("POST", "/profile", {"name": name})
+        assert answer.json()["type"] == "/problems/name-taken"
 
 
 async def test_only_members_and_consultants_come_in(forum: Place, ada: Person) -> None:

@@ -104,6 +104,15 @@ async def test_a_released_name_stays_reserved(forum: Place, ada: Person, bo: Per
     assert [state["name"] for state in states] == ["Ada", "Bo", "Selje", "Ada"]
 
 
+async def test_a_name_whose_owner_a_restore_forgot_says_so_kindly(
+    forum: Place, ada: Person, bo: Person
+) -> None:
+    await forum.database.execute("UPDATE members SET profile_id = NULL WHERE alias = $1", ada.alias)
+    for person in (ada, bo):
+        answer = await person.ask("POST" if person is ada else "PUT", "/profile", {"name": "Ada"})
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/name-belongs-to-nobody")
+
+
 async def test_a_consultant_writes_under_the_name_of_their_token(forum: Place, bo: Person) -> None:
     kari = forum.consultant("Kari Nordmann")
     thread = await kari.opens()

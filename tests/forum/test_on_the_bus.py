@@ -33,7 +33,7 @@ async def on_topic(place: Place, topic: str, count: int) -> list[tuple[str, Json
     )
     await consumer.start()
     try:
-        records = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(count)]
+        records = [await asyncio.wait_for(consumer.getone(), 60) for _ in range(count)]
         for more in (await consumer.getmany(timeout_ms=300)).values():
             records += more
     finally:

@@ -25,6 +25,19 @@ async def test_a_post_is_found_with_the_way_to_it(forum: Place, ada: Person, bo:
     assert found["excerpt"].endswith("…")
 
 
+async def test_the_first_words_are_shown_as_they_are_read_without_marks(forum: Place, ada: Person) -> None:
+    await ada.opens(
+        "Marks", "# Rowing\n\n**Cal**m & [quiet](https://example.org/" + "a" * 300 + ") if a < b.\n- one"
+    )
+    [found] = await ada.finds("rowing")
+    assert found["excerpt"] == "Rowing Calm & quiet if a < b. one"
+    await ada.opens("Long", "Lighthouse " + "[x](https://example.org/long) " * 200)
+    [found] = await ada.finds("lighthouse")
+    assert found["excerpt"].startswith("Lighthouse x x")
+    assert found["excerpt"].endswith("…")
+    assert "<" not in found["excerpt"]
+
+
 async def test_what_was_removed_or_edited_away_isnt_found(forum: Place, ada: Person, bo: Person) -> None:
     thread = await ada.opens("Umbrella", "Under the umbrella")
     reply = await bo.replies(thread, "Raincoat")

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.identity.use_cases import restoring
 from shared import clock
 from tests.identity.conftest import PASSPHRASE, Identity, Person
 
@@ -26,6 +27,31 @@ async def test_research_is_withdrawn_as_easily_as_given(identity: Identity) -> N
         ("research", True),
         ("research", False),
     ], "saying the same again is no new statement"
+
+
+async def test_after_a_restore_nobody_takes_part_in_research_until_they_say_yes_again(
+    identity: Identity,
+) -> None:
+    once, always = await identity.joined(research=True), await identity.joined(research=True)
+    never = await identity.joined(research=False)
+    async with identity.sessions.begin() as session:
+        for participant in await restoring.participants_to_ask_again(session):
+            await restoring.ask_again_about_research(session, participant)
+    for person, asked in ((once, True), (always, True), (never, False)):
+        me = (await person.call("GET", "/me")).json()
+        assert (me["research"], me["research_asked_again"]) == (False, asked)
+    before = await statements(once)
+    await once.call("PUT", "/me/research", {"consent": False})
+    await always.call("PUT", "/me/research", {"consent": True})
+    await never.call("PUT", "/me/research", {"consent": False})
+    for person, research in ((once, False), (always, True), (never, False)):
+        me = (await person.call("GET", "/me")).json()
+        assert (me["research"], me["research_asked_again"]) == (research, False)
+    assert await statements(once) == [*before, ("research", False)], (
+        "a no to being asked again is a statement"
+    )
+    assert (await statements(always))[-1] == ("research", True)
+    assert len(await statements(never)) == 3
 
 
 async def test_only_a_member_takes_part_in_research(identity: Identity) -> None:

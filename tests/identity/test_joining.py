@@ -52,6 +52,15 @@ async def test_the_sign_in_name_is_no_passphrase(identity: Identity) -> None:
     assert await refused(identity, **chosen) == (422, "passphrase-too-common")
 
 
+async def test_texts_are_read_in_force_or_in_the_version_said_yes_to(identity: Identity) -> None:
+    in_force = (await identity.client.get("/texts?language=nb")).json()
+    said_yes_to = {name: in_force[name]["version"] for name in ("consent", "agreement")}
+    again = await identity.client.get("/texts", params={"language": "nb", **said_yes_to})
+    assert again.json() == in_force
+    for never in ({"consent": "0"}, {"agreement": "../consent.1"}):
+        assert (await identity.client.get("/texts", params=never)).status_code == 422
+
+
 async def test_an_offer_lasts_a_day(identity: Identity) -> None:
     code = await identity.invitation("member", [await identity.community()])
     body = await identity.joining(code)

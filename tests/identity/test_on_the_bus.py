@@ -17,7 +17,7 @@ from shared.settings import KafkaSettings
 from tests.engines import Engines
 from tests.identity.conftest import PASSPHRASE, Identity, running
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 async def told(identity: Identity, topic: str, key: str) -> dict[str, object]:

@@ -20,6 +20,7 @@ async def test_somebody_joins_signs_in_and_sees_their_own_page(identity: Identit
         "communities": [{"id": str(community), "name": "Fjordby"}],
         "display_name": None,
         "research": True,
+        "research_asked_again": False,
         "consent_version": "1",
         "agreement_version": "1",
     }

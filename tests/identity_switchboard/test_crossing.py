@@ -62,7 +62,7 @@ def concordance(groups: Sequence[Sequence[int]]) -> float:
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if await holds():
                 return

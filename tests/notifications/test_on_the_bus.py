@@ -14,7 +14,7 @@ from shared.contracts.payloads.payload import Payload
 from tests.engines import Engines
 from tests.notifications.conftest import Notifications
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 NOTICES, IDENTITY = "local.notices.addressed.v1", "local.identity.notifications.v1"
 
 

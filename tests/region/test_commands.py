@@ -62,8 +62,19 @@ def test_an_operator_from_elsewhere_comes_with_an_invitation(region: RunningRegi
 
 def test_mistakes_are_one_sentence(region: RunningRegion) -> None:
     assert "Nowhere" in peercafe(region, "invite", "--role", "member", "--community", "Nowhere", status=1)
-    for words in (["study", "add", str(uuid4())], ["study", "close", str(uuid4())], ["stream", "nonsense"]):
-        assert len(peercafe(region, *words, status=1).splitlines()) == 1
+    unknown = str(uuid4())
+    for words, helps in (
+        (["invite", "--role", "analyst", "--community", "Lyngmo"], "leave out --community"),
+        (["invite", "--role", "member", *["--community", "Lyngmo"] * 2], "say --community once"),
+        (["study", "add", "xyz"], "xyz isn't a study's id"),
+        (["study", "add", unknown], f"no study {unknown}"),
+        (["study", "close", unknown], f"no study {unknown}"),
+        (["community", "add", "x" * 500, "--area", "Here"], "name: "),
+        (["stream", "nonsense"], "nonsense"),
+    ):
+        said = peercafe(region, *words, status=1)
+        assert helps in said
+        assert len(said.splitlines()) == 1
     assert "no stream" in peercafe(region, "stream", str(uuid4()), status=1)
 
 
@@ -184,3 +195,22 @@ def test_a_region_tells_its_operators_how_it_does_and_nobody_else(region: Runnin
             assert httpx.get(region.url + path).status_code == 404
     for path in ("/", "/forum/threads", "/nothing/metrics", "/forum/health", "/identity/openapi.json"):
         assert httpx.get(operators + path).status_code == 404
+
+
+@pytest.mark.parametrize("words", [["serve", "forum"], ["migrate", "forum"]])
+def test_missing_settings_are_named_and_no_value_is_told(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", *words],
+        cwd=ROOT,
+        env={"PEERCAFE_FORUM_SECRET": "not-to-be-told", "PEERCAFE_FORUM_DATABASE_POOL": "not-a-number"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "PEERCAFE_FORUM_DATABASE_URL is missing." in lines
+    assert "PEERCAFE_FORUM_REDIS_URL is missing." in lines
+    assert "PEERCAFE_FORUM_DATABASE_POOL can't be used (int_parsing)." in lines
+    assert "not-" not in done.stderr
+    assert "Traceback" not in done.stderr

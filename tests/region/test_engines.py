@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 from aiokafka.admin import AIOKafkaAdminClient
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from shared.contracts.topics import CATALOGUE
 from tests.engines import Engines
@@ -28,6 +28,22 @@ async def test_a_service_sees_only_its_own_keys_in_redis(engines: Engines) -> No
         await client.set("forum:a", "1")
         with pytest.raises(NoPermissionError):
             await client.get("events:a")
+
+
+@pytest.mark.parametrize(
+    "command", ["SCAN 0", "RANDOMKEY", "KEYS *", "CLIENT TRACKING ON BCAST", "CLIENT LIST", "MONITOR", "INFO"]
+)
+async def test_a_service_hears_of_no_other_services_keys_in_redis(engines: Engines, command: str) -> None:
+    async with redis.asyncio.Redis.from_url(engines.redis_url("forum")) as client:
+        with pytest.raises(NoPermissionError):
+            await client.execute_command(*command.split())  # type: ignore[no-untyped-call]
+
+
+async def test_redis_keeps_no_second_in_which_a_key_was_used(engines: Engines) -> None:
+    async with redis.asyncio.Redis.from_url(engines.redis_url("forum")) as client:
+        await client.set("forum:b", "1", ex=60)
+        with pytest.raises(ResponseError, match="idle time not tracked"):
+            await client.object("IDLETIME", "forum:b")
 
 
 async def test_fresh_topics_are_those_of_the_catalogue(engines: Engines) -> None:

@@ -39,7 +39,7 @@ async def closed(connection: asyncpg.Connection) -> bool:
 
 
 async def eventually(true: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if await true():
                 return

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+import structlog
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from shared import due
 
@@ -20,7 +22,29 @@ async def test_it_runs_at_once_again_and_after_failures(monkeypatch: pytest.Monk
             enough.set()
 
     task = asyncio.create_task(due.run_every(0.001, act))
-    await asyncio.wait_for(enough.wait(), 10)
+    await asyncio.wait_for(enough.wait(), 60)
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+async def test_a_new_kafka_that_makes_its_groups_topic_is_no_error_and_one_that_never_does_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(due, "LONGEST_BACK_OFF", 0.01)
+    failed = due.STARTING + 1
+    runs: list[int] = []
+    enough = asyncio.Event()
+
+    async def act() -> None:
+        runs.append(len(runs))
+        if len(runs) <= failed:
+            raise GroupCoordinatorNotAvailableError
+        enough.set()
+
+    with structlog.testing.capture_logs() as lines:
+        task = asyncio.create_task(due.run_every(0.001, act))
+        await asyncio.wait_for(enough.wait(), 60)
+        task.cancel()
+        await asyncio.wait([task])
+    assert [line["log_level"] for line in lines] == ["info"] * due.STARTING + ["error"]

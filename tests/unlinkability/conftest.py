@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import combinations
 
+import pytest
 import pytest_asyncio
 
 from tests.engines import SERVICES
 from tests.unlinkability import copies, engines_notes
 from tests.unlinkability.attacks import Store, tried
 from tests.unlinkability.nights import SHUFFLED, nights
+from tests.unlinkability.planted import Draw
 from tests.unlinkability.rates import Rate
 from tests.unlinkability.scenario import Scenario, played
 from tests.unlinkability.sightings import Dump, Row, aliases_in
@@ -138,6 +140,12 @@ def _stores(
         ]
         stores[store] = Store.read(dump, names)
     return stores
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> Draw:
+    """This test's own chance."""
+    return Draw(request.node.name)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

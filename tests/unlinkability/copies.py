@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shared.bus.broker import make_consumer
 from shared.contracts.keep_alive import KEEP_ALIVE
@@ -79,16 +80,24 @@ async def everything_on(stage: Stage, topics: Sequence[str]) -> list[Any]:
 
 
 async def redis_keys(stage: Stage) -> list[Row]:
-    """All keys with what they hold."""
+    """All keys with what they hold, and what Redis notes of their use beside it."""
     found = []
     async with Redis.from_url(stage.redis_url) as redis:
         for place, key in enumerate(sorted(await redis.keys("*"))):
+            used = await _last_used(redis, key)  # first: to look at a key is to use it
             kind = _text(await redis.type(key))
             held: Any = await redis.hgetall(key) if kind == "hash" else kind
             if kind == "string":
                 held = await redis.get(key)
-            found.append(Row(f"redis {_text(key)}", {"held": held}, place))
+            found.append(Row(f"redis {_text(key)}", {"held": held, **used}, place))
     return found
+
+
+async def _last_used(redis: Redis, key: bytes | str) -> dict[str, Any]:
+    try:
+        return {"idle": await redis.object("IDLETIME", key)}
+    except ResponseError:  # not kept
+        return {}
 
 
 def kafkas_files(stage: Stage) -> Iterator[tuple[str, bytes]]:

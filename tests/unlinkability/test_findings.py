@@ -11,7 +11,7 @@ from shared.contracts.topics import ACTIVITY, ENGAGEMENT, NOTICES_ADDRESSED, Top
 from tests.unlinkability.attacks import astray, on_the_way, shared_values
 from tests.unlinkability.canaries import Canaries
 from tests.unlinkability.engines_notes import commit_in, versions_in
-from tests.unlinkability.planted import BEGIN, ids, store
+from tests.unlinkability.planted import BEGIN, Draw, store
 from tests.unlinkability.sightings import Row
 
 
@@ -26,38 +26,38 @@ from tests.unlinkability.sightings import Row
         "the words of a post",
     ],
 )
-def test_a_planted_common_value_is_found(trace: object) -> None:
-    mine, theirs = ids(), ids()
+def test_a_planted_common_value_is_found(draw: Draw, trace: object) -> None:
+    mine, theirs = draw.ids(), draw.ids()
     one = store("forum", [Row("posts", {"alias": mine[0], "planted": trace}, 0)], mine)
     other = store("events", [Row("answers", {"alias": theirs[3], "also": [trace]}, 0)], theirs)
     assert shared_values(one, other)
 
 
-def test_what_many_people_share_joins_nobody() -> None:
-    mine, theirs, community = ids(), ids(), ids()[0]
+def test_what_many_people_share_joins_nobody(draw: Draw) -> None:
+    mine, theirs, community = draw.ids(), draw.ids(), draw.ids()[0]
     one = store("forum", [Row("members", {"alias": alias, "in": community}, 0) for alias in mine], mine)
     other = store("events", [Row("guests", {"alias": alias, "in": community}, 0) for alias in theirs], theirs)
     assert not shared_values(one, other)
 
 
-def test_columns_of_the_same_name_join_nobody_but_an_id_as_a_key_does() -> None:
-    mine, theirs, thread = ids(), ids(), ids()[0]
+def test_columns_of_the_same_name_join_nobody_but_an_id_as_a_key_does(draw: Draw) -> None:
+    mine, theirs, thread = draw.ids(), draw.ids(), draw.ids()[0]
     for key, joins in (("occurred_at", False), (thread, True)):
         one = store("forum", [Row("outbox_sent", {"key": mine[0], "payload": {key: 1}}, 0)], mine)
         other = store("events", [Row("outbox_sent", {"key": theirs[3], "payload": {key: 2}}, 0)], theirs)
         assert bool(shared_values(one, other)) == joins
 
 
-def test_an_id_in_the_words_of_a_text_is_found() -> None:
-    mine, theirs, thread = ids(), ids(), ids()[0]
+def test_an_id_in_the_words_of_a_text_is_found(draw: Draw) -> None:
+    mine, theirs, thread = draw.ids(), draw.ids(), draw.ids()[0]
     one = store("forum", [Row("posts", {"alias": mine[0], "thread": thread}, 0)], mine)
     said = {"alias": theirs[3], "prompt": f"Do read /threads/{thread}, please."}
     assert shared_values(one, store("events", [Row("answers", said, 0)], theirs)) == [thread]
 
 
 @pytest.mark.parametrize("place", ["events", "identity", "log services.log", "log postgres-forum.log"])
-def test_an_alias_elsewhere_is_found(place: str) -> None:
-    mine, theirs = ids(), ids()
+def test_an_alias_elsewhere_is_found(draw: Draw, place: str) -> None:
+    mine, theirs = draw.ids(), draw.ids()
     people = [{"forum": one, "analytics:forum": other} for one, other in zip(mine, theirs, strict=True)]
     own = {"forum": str(mine), "analytics": str(theirs)}
     assert not astray(people, own)
@@ -68,14 +68,14 @@ def test_an_alias_elsewhere_is_found(place: str) -> None:
 
 
 @pytest.mark.parametrize("topic", [ACTIVITY["forum"], NOTICES_ADDRESSED, ENGAGEMENT["membership"]])
-def test_a_record_that_stayed_on_the_way_is_found(topic: Topic) -> None:
-    stays = Row("local.identity.forum.v1", {"key": ids()[0]}, 0)
-    stayed = Row(topic.name, {"key": ids()[0]}, 0)
+def test_a_record_that_stayed_on_the_way_is_found(draw: Draw, topic: Topic) -> None:
+    stays = Row("local.identity.forum.v1", {"key": draw.ids()[0]}, 0)
+    stayed = Row(topic.name, {"key": draw.ids()[0]}, 0)
     assert on_the_way([stays, stayed]) == [stayed]
 
 
-def test_a_dead_row_is_found_in_its_page(tmp_path: Path) -> None:
-    [alias, other, *_] = ids()
+def test_a_dead_row_is_found_in_its_page(draw: Draw, tmp_path: Path) -> None:
+    [alias, other, *_] = draw.ids()
     page = bytearray(8192)
     versions = [(alias, 741), (other, 743)]
     struct.pack_into("<H", page, 12, 24 + 4 * len(versions))

@@ -29,6 +29,26 @@ def test_the_code_stands_in_no_address_and_looking_does_not_use_it(people: Peopl
     assert "What you say yes to" in browser.page.text
 
 
+@pytest.mark.parametrize("role", ["member", "provider"])
+def test_what_one_said_yes_to_and_who_runs_the_place_can_be_read_again(people: People, role: str) -> None:
+    stranger = people.stranger("nb")
+    stranger.open("/join")
+    stranger.press("Se på invitasjonen", invitation=people.invitation(role, people.town))
+    browser = people.joined(role, people.town, language="nb")
+    browser.open("/me")
+    browser.follow("Det jeg har sagt ja til")
+    texts = browser.http.get("/api/identity/texts?language=nb&consent=1&agreement=1").json()
+    for text in (texts["consent"], texts["agreement"]):
+        for section in text["sections"]:
+            assert " ".join(section["text"].split()) in stranger.page.text
+            assert " ".join(section["text"].split()) in browser.page.text
+    assert ("Du er ikke med i forskningen." in browser.page.text) == (role == "member")
+    browser.open("/me")
+    browser.follow("Om dette stedet")
+    assert "post@nord.peercafe.invalid" in browser.page.text
+    assert "Jeg har en invitasjon" not in browser.page.text
+
+
 def test_an_unknown_code_is_answered_kindly(people: People) -> None:
     browser = people.stranger("nb")
     browser.open("/join")
@@ -143,6 +163,11 @@ def test_signing_out_and_in_again_and_a_wrong_passphrase(people: People) -> None
     browser.press("Sign in", sign_in_name=name, passphrase="feil ord helt feil")
     assert "don’t belong together" in browser.page.text
     assert browser.answer.status_code == 401
+    assert ("Norsk", "/sign-in?language=nb") in browser.page.links
+    browser.press("Sign in", sign_in_name=name, passphrase=PASSPHRASE)
+    assert browser.path == "/forum", "where they wanted to go"
+    browser.open("/me")
+    browser.press("Sign out")
     browser.press("Sign in", sign_in_name=name, passphrase=PASSPHRASE)
     assert "Next café" in browser.page.text
 

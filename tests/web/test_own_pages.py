@@ -58,6 +58,30 @@ def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) ->
     assert "Det finnes ingen sletting med denne koden" in browser.page.text
 
 
+# What stands in the exports, and where the consent text tells of it. What only peer consultants have isn't told there.
+TOLD = {
+    "profile": "your forum name", "posts": "what you write", "threads": "what you write", "reactions": "your reactions",
+    "watching": "which threads you watch", "opened": "when you last opened it",
+    "answers": "what you answered", "check_ins": "which ones you checked in at", "names_left": "a name if you leave one",
+    "communities": "which community you belong to", "joined_on": "the day you joined", "statements": "what you said yes to",
+    "research": "what you said yes to", "sessions": "where you are signed in and since when", "security": "a security log",
+}  # fmt: skip
+NOT_ABOUT_MEMBERS = {"role", "display_name", "planned"}
+
+
+def test_the_consent_text_tells_of_all_that_is_kept(people: People) -> None:
+    browser = people.member(people.town)
+    kept: set[str] = set()
+    for button in ("My account", "What I wrote", "My café answers"):
+        browser.open("/me/data")
+        browser.press(button)
+        kept |= browser.answer.json().keys()
+    assert kept - NOT_ABOUT_MEMBERS == TOLD.keys()
+    sections = browser.http.get("/api/identity/texts?language=en").json()["consent"]["sections"]
+    (text,) = (section["text"] for section in sections if section["heading"] == "What we keep")
+    assert [words for words in TOLD.values() if words not in text] == []
+
+
 @pytest.mark.parametrize("role", ["consultant", "provider"])
 def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -> None:
     community = people.town
@@ -68,6 +92,9 @@ def test_cards_have_a_code_a_picture_of_it_and_work(people: People, role: str) -
     assert inviter.answer.text.count('class="qr"') == 2
     _assert_whole_with_quiet_zone(inviter.answer.text.split("<svg viewBox=")[-1].split("</svg>")[0])
     assert "#" not in str(inviter.answer.url)
+    assert f"They invite to {community}, Peercafe North." in inviter.page.text
+    cards = inviter.answer.text.split('<div class="cards">')[1].split("</main>")[0]
+    assert community not in cards, "a card that is found tells nobody where somebody belongs"
     code = inviter.answer.text.split('<p class="code"><code>')[1].split("<")[0]
     inviter.open("/invite")
     assert "2 of your invitations are open." in inviter.page.text
@@ -90,6 +117,20 @@ def _assert_whole_with_quiet_zone(svg: str) -> None:
             assert kind == "m" or (x >= 4 and x + int(length) <= width - 4)
             x += int(length)
     assert len(rows) == width - 8, "a row of every module's height"
+
+
+def test_of_several_communities_none_is_chosen_beforehand(people: People) -> None:
+    one, other = people.town, people.community()
+    for communities, chosen in (([one], True), ([one, other], False)):
+        kari = people.consultant(*communities)
+        for path, button, name in (
+            ("/invite", "Make the cards", "community"),
+            ("/cafes/plan", "Plan it", "community_id"),
+        ):
+            kari.open(path)
+            form, _ = kari.form(button, path)
+            assert len(form.choices[name]) == len(communities)
+            assert (name in form.values) == chosen
 
 
 def test_more_cards_than_can_be_made_at_once_are_refused_in_words(people: People) -> None:
@@ -140,6 +181,8 @@ def test_a_member_has_none_of_the_consultants_pages(people: People) -> None:
     for path in ("/forum/unanswered", "/cafes/plan", "/invite"):
         member.open(path)
         assert member.answer.status_code == 403, path
+        assert "Nothing is wrong" in member.page.text
+        assert "your role" not in member.page.text
 
 
 def test_the_page_of_all_apis_shows_every_service(people: People) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from joserfc.jwk import OKPKey
 from pydantic import SecretStr
+from starlette.requests import Request
 from starlette.responses import Response
 
 from services.web.app import create_app
@@ -62,7 +63,18 @@ def _token(held: Held) -> str:
     return SessionCookie(SECRET, over_https=False).form_token(held)
 
 
-PUBLIC = ("/", "/help", "/join", "/sign-in", "/recover", "/receipt", "/leave", "/api/docs", "/nowhere")
+PUBLIC = (
+    "/",
+    "/about",
+    "/help",
+    "/join",
+    "/sign-in",
+    "/recover",
+    "/receipt",
+    "/leave",
+    "/api/docs",
+    "/nowhere",
+)
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -118,6 +130,36 @@ async def test_a_changed_cookie_is_nobody(plain: httpx.AsyncClient) -> None:
     plain.cookies.clear()
     plain.cookies.set("visit", value[:-6] + "AAAAAA")
     assert (await plain.get("/me")).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("/forum/threads/0199d4d2-0000-7000-8000-000000000000?after=1", None),
+        ("/me?" + "x" * 300, "/me"),
+        ("/me/erase?said=//evil.example", None),
+    ],
+)
+@pytest.mark.parametrize("host", ["localhost:8080", "evil.example/else?"])
+async def test_the_page_that_was_asked_for_is_kept_sealed_while_signing_in(
+    plain: httpx.AsyncClient, asked: str, wanted: str | None, host: str
+) -> None:
+    plain.cookies.clear()
+    answer = await plain.get(asked, headers={"host": host})
+    assert answer.headers["location"] == "/sign-in", "it stands in no address"
+    value = answer.headers["set-cookie"].split(";")[0].split("=", 1)[1].strip('"')
+    request = Request({"type": "http", "headers": [(b"cookie", f"visit={value}".encode())]})
+    held = SessionCookie(SECRET, over_https=False).read(request)
+    assert held is not None
+    assert (held.session, held.wanted) == (None, wanted or asked)
+
+
+async def test_a_form_open_elsewhere_stays_good_when_somebody_is_sent_to_sign_in(
+    plain: httpx.AsyncClient,
+) -> None:
+    token = (await plain.get("/join")).text.split('name="form_token" value="')[1].split('"')[0]
+    await plain.get("/forum")
+    assert f'value="{token}"' in (await plain.get("/join")).text
 
 
 async def test_signed_in_pages_have_one_title(plain: httpx.AsyncClient) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.events.http.service import Here, Member, ReadingConsultant
+from services.events.http.service import GuestsReader, Here, Member
 from services.events.models.answers import Wish
 from services.events.queries import gatherings as queries
 from services.events.schemas import AnswerOut, Counts, Names, NameToBeCalled, SaidAnswer
@@ -26,7 +26,7 @@ async def answer(
 
 
 @router.get("/answers")
-async def counts(gathering_id: UUID, session: Session, caller: ReadingConsultant) -> Counts:
+async def counts(gathering_id: UUID, session: Session, caller: GuestsReader) -> Counts:
     """How many come, may come, or wait. Never who."""
     await find(session, caller, gathering_id)
     return await queries.counts(session, gathering_id)
@@ -48,6 +48,6 @@ async def take_name_back(gathering_id: UUID, here: Here, session: Session, calle
 
 
 @router.get("/names")
-async def names(gathering_id: UUID, here: Here, session: Session, caller: ReadingConsultant) -> Names:
+async def names(gathering_id: UUID, here: Here, session: Session, caller: GuestsReader) -> Names:
     """The names left, in random order, for the peer consultant who planned the café."""
     return Names(names=await called_names.read(session, here.secret, here.names, caller, gathering_id))

@@ -55,8 +55,10 @@ def _visitor(*roles: str, limit: str | None = None) -> Callable[[Caller], Awaita
     return visitor
 
 
-def _reader(*roles: str) -> Callable[[Session, Visitor], Awaitable[Visitor]]:
-    async def reader(session: Session, visitor: Annotated[Visitor, Depends(_visitor(*roles))]) -> Visitor:
+def _reader(*roles: str, limit: str | None = None) -> Callable[[Session, Visitor], Awaitable[Visitor]]:
+    async def reader(
+        session: Session, visitor: Annotated[Visitor, Depends(_visitor(*roles, limit=limit))]
+    ) -> Visitor:
         await refuse_if_gone(session, visitor)
         return visitor
 
@@ -69,4 +71,5 @@ Consultant = Annotated[Visitor, Depends(_visitor("consultant"))]
 Operator = Annotated[Visitor, Depends(_visitor("operator"))]
 Reader = Annotated[Visitor, Depends(_reader("member", "consultant"))]
 ReadingConsultant = Annotated[Visitor, Depends(_reader("consultant"))]
+GuestsReader = Annotated[Visitor, Depends(_reader("consultant", limit="looks_at_guests"))]
 CommunityReader = Annotated[Visitor, Depends(_reader("consultant", "operator"))]

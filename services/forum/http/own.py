@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from services.forum.http.service import Here, Reader, answer
+from services.forum.http.service import Exporter, Here, Reader, answer
 from services.forum.queries import news
 from services.forum.queries import own as queries
 from services.forum.queries import search as searching
@@ -37,6 +37,6 @@ async def search(
 
 
 @router.get("/export")
-async def export(here: Here, caller: Reader) -> Response:
+async def export(here: Here, caller: Exporter) -> Response:
     """Everything this forum keeps of the caller."""
     return answer(await queries.export(here.database, caller.alias))

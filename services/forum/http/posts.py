@@ -9,6 +9,7 @@ from services.forum.queries.posts import one_post, shown_author, shown_reactions
 from services.forum.schemas import HideMade, NewHide, NewPost, PostShown
 from services.forum.use_cases import moderation, posts, reactions, replies
 from services.forum.use_cases.replies import WriteReply
+from services.forum.use_cases.writers import open_member
 from shared.api import idempotency, routes
 from shared.api.idempotency import IdempotencyKey
 from shared.api.transactions import Session
@@ -103,6 +104,7 @@ async def hide_post(
 ) -> Response:
     """Hide a post, of an opening its thread too, and tell the writer why."""
     route = f"hides/{post_id}"
+    await open_member(session, caller.alias)
     claim = await idempotency.claim(session, here.secret, caller.alias, route, key, body)
     hide = claim.made_id
     if hide is None:

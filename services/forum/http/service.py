@@ -37,6 +37,7 @@ async def _service(request: Request) -> Service:
 Here = Annotated[Service, Depends(_service)]
 # Reads, and small changes of one's own: marks, watching, reactions
 Reader = Annotated[Caller, Depends(limited("member", "consultant", limit="reads"))]
+Exporter = Annotated[Caller, Depends(limited("member", "consultant", limit="exports"))]
 Writer = Annotated[Caller, Depends(limited("member", "consultant", limit="posts"))]
 Namer = Annotated[Caller, Depends(limited("member", "consultant", limit="profiles"))]
 MemberNamer = Annotated[Caller, Depends(limited("member", limit="profiles"))]

@@ -11,6 +11,7 @@ from services.forum.schemas import NewThread, ReadMark, ThreadList, ThreadRead
 from services.forum.use_cases import reading, threads
 from services.forum.use_cases.reading import OpenedThread
 from services.forum.use_cases.threads import OpenThread
+from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.api import idempotency, routes
 from shared.api.idempotency import IdempotencyKey
@@ -51,6 +52,7 @@ async def open_thread(
     body: NewThread, here: Here, session: Session, caller: Opener, key: IdempotencyKey
 ) -> Response:
     """Open a thread with a title, a wish and a first post."""
+    await open_member(session, caller.alias)
     claim = await idempotency.claim(session, here.secret, caller.alias, "threads", key, body)
     made = claim.made_id
     if made is None:

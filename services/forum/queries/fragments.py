@@ -16,21 +16,24 @@ def hidden(target: str, home: str) -> str:
                 AND {_heard("l")}))"""
 
 
-def hide_of(targets: str, home: str) -> str:
-    """The newest hide that isn't lifted of any of `targets` (an array of ids), as a lateral subquery of its `reason`.
+def reason_of(targets: str, home: str) -> str:
+    """The reason of the newest hide that isn't lifted of any of `targets` (an array of ids), or null.
 
-    Almost nothing was ever moderated, and one look at an index says so. OFFSET keeps the planner from copying the
-    subquery to every place where it is used.
+    Almost nothing was ever moderated, and one look at an index says so.
     """
-    return f"""(
-        SELECT CASE WHEN EXISTS (SELECT FROM moderation e WHERE e.target_id = ANY ({targets})) THEN (
+    return f"""CASE WHEN EXISTS (SELECT FROM moderation e WHERE e.target_id = ANY ({targets})) THEN (
             SELECT hide.reason FROM moderation d
             CROSS JOIN LATERAL unnest(d.hide_ids, d.hide_reasons) WITH ORDINALITY AS hide(id, reason, place)
             WHERE d.target_id = ANY ({targets}) AND {_heard("d")} AND NOT EXISTS (
                 SELECT FROM moderation l
                 WHERE l.target_id = d.target_id AND hide.id = ANY (l.lifts) AND l.home IN (d.home, {home})
                     AND {_heard("l")})
-            ORDER BY d.version DESC, d.id COLLATE "C" DESC, hide.place DESC LIMIT 1) END AS reason OFFSET 0)"""
+            ORDER BY d.version DESC, d.id COLLATE "C" DESC, hide.place DESC LIMIT 1) END"""
+
+
+def hide_of(targets: str, home: str) -> str:
+    """`reason_of` as a lateral subquery of one row; OFFSET keeps the planner from copying it to every place of its use."""
+    return f"(SELECT {reason_of(targets, home)} AS reason OFFSET 0)"
 
 
 def _heard(decision: str) -> str:

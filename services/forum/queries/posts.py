@@ -8,6 +8,7 @@ from uuid import UUID
 from services.forum.errors import PostNotFound
 from services.forum.policy import REACTIONS
 from services.forum.queries.fragments import READER, hide_of, writer_of
+from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 from shared.hlc import time_of
 
@@ -31,21 +32,23 @@ POST_COLUMNS = f"""
 HIDE_JOIN = f"""
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true"""
 
+# One row at least, to say who is refused.
 ONE = f"""
 WITH reader AS MATERIALIZED (SELECT r.*, $3::boolean AS consultant FROM ({READER}) r)
-SELECT {POST_COLUMNS}
-FROM posts p CROSS JOIN reader
+SELECT reader.refused, {POST_COLUMNS}
+FROM reader LEFT JOIN posts p ON p.id = $2
     LEFT JOIN LATERAL {writer_of("p")} pp ON true {HIDE_JOIN}
-WHERE p.id = $2
 """
 
 
 async def one_post(database: Fetches, alias: UUID, post_id: UUID, *, consultant: bool) -> dict[str, Any]:
-    """One post, for the person who has just changed something about it. Raises PostNotFound."""
-    rows = await database.fetch(ONE, alias, post_id, consultant)
-    if not rows:
+    """One post, for the person who has just changed something about it. Raises AccountClosed, PostNotFound."""
+    [row] = await database.fetch(ONE, alias, post_id, consultant)
+    if row["refused"]:
+        raise AccountClosed()
+    if row["id"] is None:
         raise PostNotFound()
-    return shown_post(rows[0])
+    return shown_post(row)
 
 
 def shown_post(row: Any, *, new: bool = False) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 # ruff: noqa: S608 - statements are put together from fragments of ours only
 
+import html
+import re
 from uuid import UUID
 
 from services.forum.queries.answers import page
@@ -25,7 +27,7 @@ WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
     UNION ALL
     SELECT p.id FROM posts p, asked WHERE p.search @@ asked.words AND p.id < $3
 ), found AS MATERIALIZED (
-    SELECT m.id, t.id AS thread_id, t.title, t.erased, p.written, p.body
+    SELECT m.id, t.id AS thread_id, t.title, t.erased, p.written, p.body_html
     FROM (SELECT id FROM matching ORDER BY id DESC OFFSET 0) m  -- sorted first: only the page's rows are looked at
     LEFT JOIN posts p ON p.id = m.id
     JOIN threads t ON t.id = coalesce(p.thread_id, m.id)
@@ -33,12 +35,13 @@ WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
     ORDER BY m.id DESC LIMIT $4
 )
 SELECT found.id, found.thread_id, CASE WHEN NOT found.erased THEN found.title END AS title,
-    left(found.body, {EXCERPT}) AS excerpt, length(found.body) > {EXCERPT} AS cut, found.written, reader.refused,
+    left(found.body_html, {4 * EXCERPT}) AS beginning, found.written, reader.refused,
     (SELECT b.id FROM posts b WHERE b.thread_id = found.thread_id AND found.written IS NOT NULL
         AND (b.written, b.id) < (found.written, found.id) ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM found CROSS JOIN reader
 ORDER BY found.id DESC
 """
+_tag = re.compile(r"<[^>]*>?")  # or the half of one where the text was cut; our HTML has no other <
 NEWEST = UUID(int=2**128 - 1)
 
 
@@ -62,10 +65,18 @@ async def search(
                 "post_id": None if row["written"] is None else row["id"],
                 "after": row["after"],
                 "title": row["title"],
-                "excerpt": row["excerpt"] + ("…" if row["cut"] else "") if row["excerpt"] else None,
+                "excerpt": _excerpt(row["beginning"]) if row["beginning"] else None,
                 "written_at": time_of(row["written"]) if row["written"] is not None else None,
             }
             for row in rows
         ],
         limit,
     )
+
+
+def _excerpt(beginning: str) -> str:
+    """The first words of a rendered post as they are read, without marks."""
+    words = " ".join(html.unescape(_tag.sub("", beginning)).split())
+    if len(beginning) < 4 * EXCERPT and len(words) <= EXCERPT:
+        return words
+    return words[:EXCERPT].rstrip() + "…"

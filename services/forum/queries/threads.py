@@ -9,7 +9,7 @@ import orjson
 
 from services.forum.errors import ThreadNotFound
 from services.forum.queries.answers import page
-from services.forum.queries.fragments import READER, hide_of, unread, writer_of, writers_of
+from services.forum.queries.fragments import READER, hide_of, reason_of, unread, writer_of, writers_of
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import HIDE_JOIN, POST_COLUMNS, shown_author, shown_post
 from shared.api.callers import AccountClosed
@@ -18,38 +18,40 @@ from shared.hlc import time_of
 
 # First the page's rows by an index, then what belongs to them, once for all of them: otherwise the planner may join a
 # whole thread to its writers before it sorts out the twenty, or read every mark of a reader who has read thousands of
-# threads. The newest post is the likeliest to be unread: looking from there, one is mostly enough.
+# threads. Of a thread never opened the opening itself is unread, so no post is looked at; of others the newest is the
+# likeliest: looking from there, one is mostly enough.
+# OFFSET is a fence: `reason` is found once for each thread, in the index's order, until the page is full.
 LIST = """
-WITH reader AS MATERIALIZED (SELECT r.*, $2::boolean AS consultant FROM ({reader}) r),
+WITH reader AS MATERIALIZED ({reader}),
 page AS MATERIALIZED (
-    SELECT t.id, t.title, t.wish, t.erased, hide.reason IS NOT NULL AS hidden, t.author_id,
-        t.author_id IS NOT DISTINCT FROM reader.profile_id AS mine,
-        a.replies, a.last_written, a.answered, reader.refused
-    FROM thread_activity a
-    CROSS JOIN reader
-    JOIN threads t ON t.id = a.thread_id
-    LEFT JOIN LATERAL {hide} hide ON true
-    WHERE NOT (t.erased AND a.replies = 0)
-        AND (reader.consultant OR t.author_id IS NOT DISTINCT FROM reader.profile_id OR hide.reason IS NULL)
-        {conditions}
-    ORDER BY {order} LIMIT $4
+    SELECT c.* FROM (
+        SELECT t.id, t.title, t.wish, t.erased, t.author_id, {reason} AS reason,
+            t.author_id IS NOT DISTINCT FROM (SELECT profile_id FROM reader) AS mine,
+            a.replies, a.last_written, a.answered
+        FROM thread_activity a
+        JOIN threads t ON t.id = a.thread_id
+        WHERE NOT (t.erased AND a.replies = 0) {conditions}
+        ORDER BY {order} OFFSET 0
+    ) c
+    WHERE $2::boolean OR c.mine OR c.reason IS NULL
+    LIMIT $4
 ), writers AS MATERIALIZED (
     {writers}
 ), marks AS MATERIALIZED (
     SELECT m.thread_id, m.read_until, m.shown FROM read_marks m
     WHERE m.alias = $1 AND m.thread_id = ANY (ARRAY(SELECT id FROM page))
-), watched AS MATERIALIZED (
-    SELECT o.thread_id FROM watching o WHERE o.alias = $1 AND o.thread_id = ANY (ARRAY(SELECT id FROM page))
 )
-SELECT t.id::text, t.title, t.wish, t.erased, t.hidden, t.author_id::text, t.mine, t.replies, t.last_written, t.answered,
-    t.refused, p.name, p.mark, p.role, p.look_alike, p.community, p.region, w.thread_id IS NOT NULL AS watching,
-    (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
-        IS NOT NULL AS unread
+SELECT t.id::text, t.title, t.wish, t.erased, t.reason IS NOT NULL AS hidden, t.author_id::text, t.mine, t.replies,
+    t.last_written, t.answered, (SELECT refused FROM reader) AS refused, p.name, p.mark, p.role, p.look_alike,
+    p.community, p.region,
+    t.id = ANY (ARRAY(SELECT o.thread_id FROM watching o
+        WHERE o.alias = $1 AND o.thread_id = ANY (ARRAY(SELECT id FROM page)))) AS watching,
+    CASE WHEN r.thread_id IS NULL AND NOT t.mine AND NOT t.erased THEN true ELSE
+        (SELECT true FROM posts n WHERE n.thread_id = t.id AND {unread} ORDER BY n.arrived_at DESC LIMIT 1)
+            IS NOT NULL END AS unread
 FROM page t
-CROSS JOIN reader
 LEFT JOIN writers p ON p.id = t.author_id
 LEFT JOIN marks r ON r.thread_id = t.id
-LEFT JOIN watched w ON w.thread_id = t.id
 ORDER BY {outer_order}
 """
 # An absent cursor stands before everything.
@@ -66,9 +68,9 @@ UNANSWERED = """ AND NOT a.answered AND NOT t.erased
 def _list(*, oldest_first: bool, unanswered: bool) -> str:
     return LIST.format(
         reader=READER,
-        hide=hide_of("ARRAY[t.id]", "t.home"),
+        reason=reason_of("ARRAY[t.id]", "t.home"),
         writers=writers_of("SELECT DISTINCT author_id FROM page"),
-        unread=unread("n", "r", "reader.profile_id"),
+        unread=unread("n", "r", "(SELECT profile_id FROM reader)"),
         conditions=(OLDEST if oldest_first else LATEST) + (UNANSWERED if unanswered else ""),
         order="a.thread_id" if oldest_first else "a.last_written DESC, a.thread_id DESC",
         outer_order="t.id" if oldest_first else "t.last_written DESC, t.id DESC",

@@ -25,12 +25,18 @@ BEGIN = text(
 
 
 async def hide(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, reason: str) -> UUID:
-    """Hides a post, or with an opening its thread's title too. Returns the hide's id.
+    """Hides a post, or with an opening its thread's title too. Returns the hide's id: the one that stands, if any.
 
     Raises AccountClosed, PostNotFound.
     """
     await open_member(session, alias)
-    decision = await _decision(session, home, await _post(session, post_id))
+    post = await _post(session, post_id)
+    decision = await _decision(session, home, post)
+    at_home = await session.get(Moderation, f"{_target(post)[0]}:{post.home}")
+    lifts = {*decision.lifts, *(at_home.lifts if at_home else ())}
+    for standing in decision.hide_ids:
+        if standing not in lifts:
+            return standing
     hide_id = uuid4()
     decision.hide(hide_id, reason, home)
     await _decide(session, decision, alias, "hidden")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import (
     CommunityNotSaid,
+    NameBelongsToNobody,
     NameIsFixed,
     NameNotPossible,
     NameTaken,
@@ -26,10 +27,20 @@ from shared.outbox import add as outbox
 # The insert waits for whoever is taking the same name at this moment; only one of two gets it.
 RESERVE = text("INSERT INTO names (skeleton, profile_id) VALUES (:skeleton, :profile) ON CONFLICT DO NOTHING")
 IN_USE = text(
-    "SELECT EXISTS (SELECT FROM names WHERE skeleton = :skeleton AND profile_id <> :profile)"
-    " OR EXISTS (SELECT FROM profiles WHERE skeleton = :skeleton AND id <> :profile)"
+    "SELECT EXISTS (SELECT FROM names WHERE skeleton = :skeleton"
+    "   AND profile_id IS DISTINCT FROM CAST(:profile AS uuid))"
+    " OR EXISTS (SELECT FROM profiles WHERE skeleton = :skeleton AND id IS DISTINCT FROM CAST(:profile AS uuid))"
 )
+# Only a restore leaves a profile of our own without its member (read_back.py).
+OWNERLESS = text(
+    "SELECT EXISTS (SELECT FROM profiles p WHERE p.skeleton = :skeleton AND p.home = :home AND NOT p.erased"
+    " AND NOT EXISTS (SELECT FROM members m WHERE m.profile_id = p.id))"
+)
+# The name of whoever has left stays taken, and leads to nothing of theirs.
 NOBODY = UUID(int=0)
+BELONG_TO_NOBODY = text(
+    "UPDATE names SET profile_id = :nobody FROM profiles p WHERE p.id = names.profile_id AND p.erased"
+)
 
 
 async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
@@ -44,7 +55,7 @@ async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> 
             return profile
         raise ProfileExists()
     profile = _new(home, "member", name)
-    await _take(session, name, profile.id)
+    await _take(session, home, name, profile.id)
     member.profile_id = profile.id
     return await _publish(session, profile)
 
@@ -95,7 +106,7 @@ async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> P
         raise NameIsFixed()
     if profile.name == name:
         return profile
-    await _take(session, name, profile.id)
+    await _take(session, home, name, profile.id)
     profile.name, profile.skeleton = name, skeleton(name)
     profile.rewrite(home)
     return await _publish(session, profile)
@@ -126,7 +137,7 @@ async def is_free(session: AsyncSession, name: str, profile: UUID | None) -> boo
     """Whether `name` could be taken now (by `profile`, whose own names are free to it). Raises NameNotPossible."""
     if fault_of(name):
         raise NameNotPossible()
-    asked = {"skeleton": skeleton(name), "profile": profile or NOBODY}
+    asked = {"skeleton": skeleton(name), "profile": profile}
     return not await session.scalar(IN_USE, asked)
 
 
@@ -141,11 +152,21 @@ async def _say_community(
     return await _publish(session, profile)
 
 
-async def _take(session: AsyncSession, name: str, profile: UUID) -> None:
+async def let_go_of_names(session: AsyncSession) -> None:
+    """Part the names of erased profiles from them.
+
+    Not in the transaction that erased one: its id, on both rows, would join them again.
+    """
+    await session.execute(BELONG_TO_NOBODY, {"nobody": NOBODY})
+
+
+async def _take(session: AsyncSession, home: Home, name: str, profile: UUID) -> None:
     if fault_of(name):
         raise NameNotPossible()
     await session.execute(RESERVE, {"skeleton": skeleton(name), "profile": profile})
     if not await is_free(session, name, profile):
+        if await session.scalar(OWNERLESS, {"skeleton": skeleton(name), "home": home.region}):
+            raise NameBelongsToNobody()
         raise NameTaken()
 
 

@@ -158,13 +158,14 @@ async def _write(
     row = (await database.fetch(WRITE.sql, *WRITE.arguments(values)))[0]
     if row["written"]:
         return Written(identity.id, version, html, row)
+    if row["author_id"] is None:  # of who is closed also what they wrote earlier is told nothing of
+        writers.forget(command.alias)
+        await own_profile(database, command.alias)  # refuses who is closed
     if before := await database.fetch(MADE_BEFORE, command.key_hash):
         if before[0]["body_hash"] != command.body_hash:
             raise IdempotencyKeyReused()
         return Written(before[0]["made_id"], 0, "", None)
     if row["author_id"] is None:
-        writers.forget(command.alias)
-        await own_profile(database, command.alias)  # refuses who is closed
         await require_no_pause(database, command.alias, at)
         raise ProfileNeeded()
     raise await _why_not(database, command.thread_id)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from services.identity import queries
-from services.identity.http.service import Account, AnyCaller, Here, not_stored
+from services.identity.http.service import Account, Confirming, Here, not_stored
 from services.identity.schemas import (
     AccountData,
     Confirmation,
@@ -35,6 +35,7 @@ async def read_me(session: Session, account: Account, here: Here) -> Me:
             "communities": [{"id": community.id, "name": community.name} for community in communities],
             "display_name": account.display_name(here.keys),
             "research": account.research,
+            "research_asked_again": await queries.is_asked_again_about_research(session, account),
             "consent_version": accepted["participation"],
             "agreement_version": accepted["agreement"],
         }
@@ -48,7 +49,7 @@ async def choose_about_research(body: ResearchChoice, session: Session, account:
 
 
 @router.put("/passphrase", status_code=204)
-async def choose_passphrase(body: PassphraseChange, caller: AnyCaller, session: Session, here: Here) -> None:
+async def choose_passphrase(body: PassphraseChange, caller: Confirming, session: Session, here: Here) -> None:
     """Another passphrase. Signs out everywhere, here too."""
     passphrases = here.authentication.passphrases
     passphrases.check(body.new_passphrase, "")
@@ -64,7 +65,7 @@ async def export_account(session: Session, account: Account) -> AccountData:
 
 
 @router.post("/erasure", status_code=202)
-async def erase_account(body: Confirmation, caller: AnyCaller, session: Session, here: Here) -> Receipt:
+async def erase_account(body: Confirmation, caller: Confirming, session: Session, here: Here) -> Receipt:
     """Leave: erases the account now and, within seven days, all that the services have. Can't be undone."""
     participant_id = await here.authentication.confirm(caller.alias, body.passphrase)
     return Receipt(receipt=await leave(session, participant_id))

@@ -17,7 +17,15 @@ from services.identity.schemas import (
     OfferedNames,
     RecoveryCodes,
 )
-from services.identity.texts import Language, Texts, texts
+from services.identity.texts import (
+    AGREEMENT_VERSION,
+    CONSENT_VERSION,
+    AgreementVersion,
+    ConsentVersion,
+    Language,
+    Texts,
+    texts,
+)
 from services.identity.use_cases.joining import Join, join, join_again
 from shared import clock
 from shared.api import idempotency
@@ -28,10 +36,15 @@ InLanguage = Annotated[Language, Query(description="en or nb (Norwegian bokmål)
 
 
 @router.get("/texts")
-async def read_texts(response: Response, language: InLanguage = "en") -> Texts:
-    """Consent and group agreement, with the versions in force."""
+async def read_texts(
+    response: Response,
+    language: InLanguage = "en",
+    consent: ConsentVersion = CONSENT_VERSION,
+    agreement: AgreementVersion = AGREEMENT_VERSION,
+) -> Texts:
+    """Consent and group agreement: the versions in force, or those that somebody said yes to (`GET /me`)."""
     response.headers["Cache-Control"] = "public, max-age=300"
-    return texts(language)
+    return texts(language, consent, agreement)
 
 
 @router.get("/sign-in-names", dependencies=[Depends(not_stored)])

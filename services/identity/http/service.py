@@ -15,7 +15,7 @@ from services.identity.models.participants import Participant
 from services.identity.switchboard import addresses
 from services.identity.tokens import KeyRing
 from services.identity.use_cases.sessions import Lifetimes
-from shared.api.callers import Caller, SignInNeeded, requires
+from shared.api.callers import Caller, SignInNeeded
 from shared.api.limits import limited
 from shared.api.transactions import Session
 from shared.auth import ROLES
@@ -61,4 +61,4 @@ def account_of(*roles: str) -> Callable[..., Awaitable[Participant]]:
 
 Here = Annotated[Service, Depends(_service)]
 Account = Annotated[Participant, Depends(account_of(*ROLES))]
-AnyCaller = Annotated[Caller, Depends(requires(*ROLES))]
+Confirming = Annotated[Caller, Depends(limited(*ROLES, limit="confirmations"))]  # may cost argon2's time

@@ -1,10 +1,14 @@
 """Last words about an alias (closed, erased), each said at a random time of its own.
 
-Said together they would tell which aliases belong to one person. What waits is sealed.
+Said together they would tell which aliases belong to one person. What waits is sealed. What ended for whom is said at
+once, sealed for good: a restored database that doesn't know it yet does it again.
 """
 
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from struct import Struct
+from typing import Annotated, Literal, get_args
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -17,8 +21,8 @@ from services.identity.switchboard.addresses import participant_of
 from services.identity.switchboard.board import Switchboard
 from services.identity.switchboard.releases import shuffled, some_time_between
 from shared import clock
-from shared.contracts.payloads.identity import AudienceAlias, Role, Source, StudyAlias
-from shared.contracts.topics import IDENTITY_AUDIENCES, STUDY_ALIASES
+from shared.contracts.payloads.identity import AudienceAlias, EndingSealed, Role, Source, StudyAlias
+from shared.contracts.topics import ENDINGS, IDENTITY_AUDIENCES, STUDY_ALIASES
 
 SEALED_AS = "ending"
 WITHIN = timedelta(days=7)
@@ -26,6 +30,11 @@ BATCH = 100
 # Overdue by more than this, identity was away: what piled up is drawn again, or it would all be said at one moment.
 PUNCTUAL = timedelta(hours=1)
 CATCH_UP = timedelta(days=1)
+
+What = Literal["erased", "closed", "withdrew"]
+WHATS: tuple[What, ...] = get_args(What)
+KEPT_AS = "kept-ending"
+KEPT = Struct(">16sBI")  # as long for each: who, what, which statement
 
 ADD = text("INSERT INTO endings_due (id, sealed, due_at, until) VALUES (:id, :sealed, :due_at, :until)")
 DUE = text(
@@ -69,8 +78,17 @@ class StudyAliasErased(_Ending):
     source: Source
 
 
-Ending = AliasClosed | AliasErased | StudyAliasErased
-ENDINGS = TypeAdapter[Ending](Annotated[Ending, Field(discriminator="word")])
+class Kept(_Ending):
+    """What ended for a participant, to be done again after a restore. `statement`: with which one they withdrew."""
+
+    word: Literal["kept"] = "kept"
+    participant: UUID
+    what: What
+    statement: int = 0
+
+
+Ending = AliasClosed | AliasErased | StudyAliasErased | Kept
+WAITING = TypeAdapter[Ending](Annotated[Ending, Field(discriminator="word")])
 
 
 async def say_later(
@@ -82,11 +100,26 @@ async def say_later(
         ADD,
         {
             "id": ending_id,
-            "sealed": keys_of(session).seal(ENDINGS.dump_json(ending), SEALED_AS, ending_id),
+            "sealed": keys_of(session).seal(WAITING.dump_json(ending), SEALED_AS, ending_id),
             "due_at": some_time_between(now + after, now + within),
             "until": now + within,
         },
     )
+
+
+async def keep(session: AsyncSession, participant_id: UUID, what: What, *, statement: int = 0) -> None:
+    """Have said at once, for identity alone, what ends with the caller's transaction."""
+    ending = Kept(participant=participant_id, what=what, statement=statement)
+    await say_later(session, ending, within=timedelta())
+
+
+async def all_kept(session: AsyncSession) -> AsyncIterator[Kept]:
+    """Whatever ended for anybody, as far as the topic and this database know."""
+    keys = keys_of(session)
+    async for state in last_words.all_on(ENDINGS, session):
+        assert isinstance(state, EndingSealed)
+        who, what, statement = KEPT.unpack(keys.open(b64decode(state.sealed), KEPT_AS, state.id))
+        yield Kept(participant=UUID(bytes=who), what=WHATS[what], statement=statement)
 
 
 async def say(session: AsyncSession, board: Switchboard) -> int:
@@ -99,7 +132,7 @@ async def say(session: AsyncSession, board: Switchboard) -> int:
             await session.execute(POSTPONE, {"id": row.id, "due_at": again})
         else:
             await _publish(
-                session, board, ENDINGS.validate_json(keys.open(row.sealed, SEALED_AS, row.id)), now
+                session, board, WAITING.validate_json(keys.open(row.sealed, SEALED_AS, row.id)), now
             )
             await session.execute(DONE, {"id": row.id})
     return len(due)
@@ -107,6 +140,12 @@ async def say(session: AsyncSession, board: Switchboard) -> int:
 
 async def _publish(session: AsyncSession, board: Switchboard, ending: Ending, now: datetime) -> None:
     match ending:
+        case Kept(participant=participant, what=what, statement=statement):
+            ending_id = uuid4()
+            content = KEPT.pack(participant.bytes, WHATS.index(what), statement)
+            sealed = b64encode(keys_of(session).seal(content, KEPT_AS, ending_id)).decode()
+            kept = EndingSealed(id=ending_id, home=board.region, version=1, sealed=sealed)
+            await last_words.say(session, ENDINGS, kept)
         case StudyAliasErased(alias=alias, study_id=study_id, source=source):
             study_alias = StudyAlias(
                 id=alias,

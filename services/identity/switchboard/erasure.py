@@ -62,6 +62,8 @@ async def erase(session: AsyncSession, participant_id: UUID, *, again: bool = Fa
     Raises addresses.ParticipantGone.
     """
     await _lock(session, participant_id)
+    if not again:
+        await endings.keep(session, participant_id, "erased")
     await studies.withdraw(session, participant_id)
     known = [address for address in await addresses.all_of(session, participant_id) if _is_told(address)]
     await session.execute(NOTICES, {"aliases": [a.alias for a in known if a.audience == "notifications"]})
@@ -93,12 +95,14 @@ async def erase(session: AsyncSession, participant_id: UUID, *, again: bool = Fa
     return receipt
 
 
-async def close(session: AsyncSession, participant_id: UUID) -> None:
+async def close(session: AsyncSession, participant_id: UUID, *, again: bool = False) -> None:
     """End somebody's access: no session or token any more, and within a day each service hears it at its own time.
 
-    Raises addresses.ParticipantGone.
+    `again`: after a restore. Raises addresses.ParticipantGone.
     """
     role = await _lock(session, participant_id)
+    if not again:
+        await endings.keep(session, participant_id, "closed")
     await studies.withdraw(session, participant_id)
     await session.execute(CLOSE, {"participant": participant_id})
     await session.execute(SESSIONS, {"participant": participant_id})

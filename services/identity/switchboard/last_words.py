@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity.keys import Keys, keys_of
 from services.identity.switchboard.board import Switchboard
 from shared.contracts.payloads.payload import State
-from shared.contracts.topics import IDENTITY_AUDIENCES, JOURNEYS, STUDY_ALIASES, Topic
+from shared.contracts.topics import ENDINGS, IDENTITY_AUDIENCES, JOURNEYS, STUDY_ALIASES, Topic
 from shared.keys import keyed_hash
 from shared.outbox import add as outbox
 
-TOPICS = (*IDENTITY_AUDIENCES.values(), *STUDY_ALIASES.values(), JOURNEYS)
+TOPICS = (*IDENTITY_AUDIENCES.values(), *STUDY_ALIASES.values(), JOURNEYS, ENDINGS)
 SEALED_AS = "last-word"
 
 TOLD = "unnest(CAST(:about AS bytea[]), CAST(:sealed AS bytea[])) AS told (about, sealed)"

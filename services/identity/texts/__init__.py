@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 Language = Literal["en", "nb"]
 LANGUAGES: tuple[Language, ...] = ("en", "nb")
-CONSENT_VERSION = "1"
-AGREEMENT_VERSION = "1"
+ConsentVersion = Literal["1"]  # all that somebody may have said yes to
+AgreementVersion = Literal["1"]
+CONSENT_VERSION: ConsentVersion = "1"
+AGREEMENT_VERSION: AgreementVersion = "1"
 
 
 class _Frozen(BaseModel):
@@ -49,7 +51,7 @@ class Agreement(_Frozen):
 
 
 class Texts(_Frozen):
-    """What somebody reads before joining, in one language."""
+    """What somebody reads before joining, or reads again, in one language."""
 
     language: Language
     consent: Consent
@@ -57,12 +59,16 @@ class Texts(_Frozen):
 
 
 @cache
-def texts(language: Language) -> Texts:
-    """The versions in force."""
+def texts(
+    language: Language,
+    consent: ConsentVersion = CONSENT_VERSION,
+    agreement: AgreementVersion = AGREEMENT_VERSION,
+) -> Texts:
+    """The versions in force, or earlier ones."""
     return Texts(
         language=language,
-        consent=Consent(version=CONSENT_VERSION, **_read(f"consent.{CONSENT_VERSION}.{language}")),
-        agreement=Agreement(version=AGREEMENT_VERSION, **_read(f"agreement.{AGREEMENT_VERSION}.{language}")),
+        consent=Consent(version=consent, **_read(f"consent.{consent}.{language}")),
+        agreement=Agreement(version=agreement, **_read(f"agreement.{agreement}.{language}")),
     )
 
 

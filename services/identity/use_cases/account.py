@@ -11,7 +11,7 @@ from services.identity import queries
 from services.identity.keys import keys_of
 from services.identity.models.credentials import Consent
 from services.identity.models.participants import Participant
-from services.identity.switchboard import addresses, enrolments, erasure, studies
+from services.identity.switchboard import addresses, endings, enrolments, erasure, studies
 from services.identity.texts import CONSENT_VERSION
 from shared import clock
 from shared.api.callers import SignInNeeded
@@ -23,17 +23,20 @@ async def decide_on_research(
 ) -> None:
     """The choice from now on. A no erases what studies have of this person; saying the same again changes nothing.
 
+    A no to being asked again after a restore is a statement too.
     Raises SignInNeeded when the account is erased at this moment.
     """
     try:
         await session.refresh(participant, ["research"], with_for_update=True)
     except InvalidRequestError:  # the row is no longer there
         raise SignInNeeded from None
-    if not participant.decide_on_research(consent):
+    asked_again = await queries.is_asked_again_about_research(session, participant)
+    if not participant.decide_on_research(consent) and not asked_again:
         return
     stated = await session.scalar(
         select(func.max(Consent.position)).where(Consent.participant_id == participant.id)
     )
+    position = (stated or 0) + 1
     session.add(
         Consent.state(
             participant.id,
@@ -42,13 +45,14 @@ async def decide_on_research(
             language,
             participant.research,
             on=clock.today(),
-            position=(stated or 0) + 1,
+            position=position,
         )
     )
     await session.flush()
     if participant.research:
         await enrolments.enrol(session, participant.id)
     else:
+        await endings.keep(session, participant.id, "withdrew", statement=position)
         await studies.withdraw(session, participant.id)
     event = "research-consent-given" if participant.research else "research-consent-withdrawn"
     await security_log.note(session, event, participant.id)

@@ -1,9 +1,9 @@
-"""What a restored database must do again: whoever has left since the backup leaves, whoever withdrew withdraws.
+"""What a restored database must do again: whoever has left since the backup leaves, and nobody consents to research.
 
-The backup doesn't know them; the last words about their aliases do.
+The backup doesn't know what ended since; identity's own topic does, whatever reached it. A withdrawal that didn't, or of
+which no one can know, must not be overlooked: so whoever isn't known to have withdrawn is asked again.
 """
 
-from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.models.credentials import Consent
 from services.identity.models.participants import Participant
-from services.identity.switchboard import addresses, enrolments, erasure, last_words
+from services.identity.switchboard import endings, erasure, last_words, studies
 from services.identity.switchboard.journeys import NOBODY
 from services.identity.use_cases import account
 from shared import clock
-from shared.contracts.payloads.identity import AudienceAlias, StudyJourneys
-from shared.contracts.topics import IDENTITY_AUDIENCES, JOURNEYS, STUDY_ALIASES
+from shared.contracts.payloads.identity import StudyJourneys
+from shared.contracts.topics import JOURNEYS
 from shared.database import security_log
 
 # What was due at the backup has most likely left since: twice would be wrong, and its notices are old.
@@ -25,13 +25,13 @@ HELD = (
     text("DELETE FROM notices_held WHERE due_at <= :now"),
     text("DELETE FROM sessions"),  # some were ended since: everybody signs in anew
 )
-STANDING = text("SELECT status FROM participants WHERE id = :participant")
+HERE = text("SELECT id FROM participants WHERE id = ANY(CAST(:participants AS uuid[]))")
 # Counts leave once.
 COUNTED = text(
     "UPDATE studies SET counted_on = :today, journeys_told = :told, forgetting_after = :nobody,"
     " drained_at = coalesce(drained_at, :now) WHERE id = :study AND counted_on IS NULL"
 )
-ENROLLING = text("SELECT DISTINCT study_id FROM study_enrolments")
+CONSENTING = select(Participant.id).where(Participant.research)
 
 
 async def forget_what_was_held(session: AsyncSession) -> None:
@@ -40,50 +40,52 @@ async def forget_what_was_held(session: AsyncSession) -> None:
         await session.execute(statement, {"now": clock.now()} if "due_at" in statement.text else {})
 
 
-async def participants_to_end(session: AsyncSession) -> dict[UUID, bool]:
-    """Who has left or was closed since the backup, by one of their aliases: whether they left."""
-    found: dict[UUID, bool] = {}
-    for audience, topic in IDENTITY_AUDIENCES.items():
-        async for state in last_words.all_on(topic, session):
-            assert isinstance(state, AudienceAlias)
-            if state.erased or state.closed:
-                participant = await addresses.participant_of(session, audience, state.id)
-                if participant is not None:
-                    found[participant] = found.get(participant, False) or state.erased
-    return found
+async def endings_since(session: AsyncSession) -> list[endings.Kept]:
+    """What ended, as Kafka knows, for people whom the restored database still has."""
+    kept = [ending async for ending in endings.all_kept(session)]
+    here = set(await session.scalars(HERE, {"participants": [ending.participant for ending in kept]}))
+    return [ending for ending in kept if ending.participant in here]
 
 
-async def end_again(session: AsyncSession, participant_id: UUID, *, erased: bool) -> None:
-    """Erase or close somebody who was erased or closed after the backup; services are told again, each at its own time."""
-    status = await session.scalar(STANDING, {"participant": participant_id})
-    if status is None or (not erased and status == "closed"):
-        return
-    if erased:
-        await security_log.note(session, "erased-again", participant_id)
-        await erasure.erase(session, participant_id, again=True)
-    else:
-        await security_log.note(session, "closed-again", participant_id)
-        await erasure.close(session, participant_id)
-
-
-async def participants_who_withdrew(session: AsyncSession) -> list[UUID]:
-    """Whose study aliases were erased since the backup although the restored database still enrols them."""
-    gone: set[UUID] = set()
-    for topic in STUDY_ALIASES.values():
-        async for state in last_words.all_on(topic, session):
-            if state.erased:
-                gone.add(UUID(str(state.id)))
-    return await _enrolled_under(session, gone) if gone else []
-
-
-async def withdraw_again(session: AsyncSession, participant_id: UUID) -> None:
-    """Research consent is withdrawn once more, in the language of the last statement."""
-    participant = await session.get(Participant, participant_id)
+async def end_again(session: AsyncSession, ending: endings.Kept) -> None:
+    """Do what was done after the backup, unless it is done; services are told again, each at its own time."""
+    participant = await session.get(Participant, ending.participant, with_for_update=True)
     if participant is None:
         return
-    last = select(Consent.language).where(Consent.participant_id == participant_id)
-    language = await session.scalar(last.order_by(Consent.position.desc()).limit(1))
-    await account.decide_on_research(session, participant, consent=False, language=language or "en")
+    match ending.what:
+        case "erased":
+            await security_log.note(session, "erased-again", participant.id)
+            await erasure.erase(session, participant.id, again=True)
+        case "closed" if participant.status != "closed":
+            await security_log.note(session, "closed-again", participant.id)
+            await erasure.close(session, participant.id, again=True)
+        case "withdrew":
+            await _withdraw_again(session, participant, ending.statement)
+
+
+async def participants_to_ask_again(session: AsyncSession) -> list[UUID]:
+    """Whom the restored database takes for consenting to research."""
+    return list(await session.scalars(CONSENTING))
+
+
+async def ask_again_about_research(session: AsyncSession, participant_id: UUID) -> None:
+    """No research from now on, until they say yes again; studies' rows are erased as after a withdrawal.
+
+    No statement is added: this one isn't theirs.
+    """
+    participant = await session.get(Participant, participant_id, with_for_update=True)
+    if participant is None or not participant.decide_on_research(False):
+        return
+    await studies.withdraw(session, participant_id)
+    await security_log.note(session, "research-to-be-asked-again", participant_id)
+
+
+async def _withdraw_again(session: AsyncSession, participant: Participant, statement: int) -> None:
+    """Their own no, unless the restored database knows of it or of what they stated later."""
+    newest = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.position.desc())
+    known = await session.scalar(newest.limit(1))
+    if known is not None and known.position < statement:
+        await account.decide_on_research(session, participant, consent=False, language=known.language)
 
 
 async def count_no_study_twice(session: AsyncSession) -> None:
@@ -101,14 +103,3 @@ async def count_no_study_twice(session: AsyncSession) -> None:
                 "nobody": NOBODY,
             },
         )
-
-
-async def _enrolled_under(session: AsyncSession, aliases: AbstractSet[UUID]) -> list[UUID]:
-    found: list[UUID] = []
-    for study_id in list(await session.scalars(ENROLLING)):
-        found += [
-            enrolment.participant_id
-            for enrolment in await enrolments.in_study(session, study_id)
-            if not aliases.isdisjoint(enrolment.aliases.values())
-        ]
-    return found

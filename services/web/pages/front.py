@@ -1,4 +1,4 @@
-"""`/`: for a stranger, what this is; for somebody signed in, their first page."""
+"""`/`: for a stranger, what this is (`/about` for everybody); for somebody signed in, their first page."""
 
 from starlette.responses import Response
 
@@ -13,4 +13,9 @@ async def show(visit: Visit) -> Response:
     return visit.render("front.html")
 
 
-routes = [page("/", show)]
+async def show_about(visit: Visit) -> Response:
+    """What this is and who runs it, for somebody signed in too."""
+    return visit.render("front.html")
+
+
+routes = [page("/", show), page("/about", show_about)]

@@ -39,15 +39,19 @@ async def invite(visit: Visit) -> Response:
         "count": visit.field("count"),
         "days": visit.field("days") or DAYS[1],
     }
+    account = await visit.ask("identity", "GET", "/me")  # first: the codes' answer comes only once
     try:
         made = await visit.ask("identity", "POST", "/invitations", body, key=visit.field("key"))
     except Refused as error:
         if error.status not in (409, 422):
             raise
         return await _render(visit, error.status, visit.explain(error))
+    names = {community["id"]: community["name"] for community in account["communities"]}
     link = f"{visit.site.settings.public_url.rstrip('/')}/join"
     cards = [{"code": code, "qr": qr_code(f"{link}#{code}")} for code in made["invitations"]]
-    return visit.render("cards.html", cards=cards, link=link, expires_on=made["expires_on"])
+    return visit.render(
+        "cards.html", cards=cards, link=link, expires_on=made["expires_on"], community=names.get(visit.field("community"))
+    )  # fmt: skip
 
 
 def qr_code(text: str) -> Markup:

@@ -13,6 +13,16 @@ async def show(visit: Visit) -> Response:
     return visit.render("me.html", account=account)
 
 
+async def show_agreed(visit: Visit) -> Response:
+    """Consent and agreement, in the versions that this person said yes to."""
+    account = await visit.ask("identity", "GET", "/me")
+    said_yes_to = {"consent": account["consent_version"], "agreement": account["agreement_version"]}
+    texts = await visit.ask_openly(
+        "identity", "GET", "/texts", params={"language": visit.language, **said_yes_to}
+    )
+    return visit.render("agreed.html", account=account, texts=texts)
+
+
 async def show_research(visit: Visit) -> Response:
     """What research means, and the choice as it stands."""
     account = await visit.ask("identity", "GET", "/me")
@@ -51,6 +61,7 @@ async def sign_out_everywhere(visit: Visit) -> Response:
 
 routes = [
     page("/me", show, EVERYBODY),
+    page("/me/agreed", show_agreed, EVERYBODY),
     page("/me/research", show_research, EVERYBODY),
     form("/me/research", choose_research, EVERYBODY),
     page("/me/passphrase", show_passphrase, EVERYBODY),

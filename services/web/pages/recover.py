@@ -27,7 +27,9 @@ async def recover(visit: Visit) -> Response:
         )
     except ServiceError as error:
         status = error.status if isinstance(error, Refused) else 503
-        return visit.render("recover.html", status, sign_in_name=name, problem=visit.explain(error))
+        return visit.render(
+            "recover.html", status, sign_in_name=name, problem=visit.explain(error), here="/recover"
+        )
     return visit.render("recovery_codes.html", codes=made["recovery_codes"], just_joined=False)
 
 

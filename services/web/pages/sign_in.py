@@ -19,15 +19,18 @@ async def show(visit: Visit) -> Response:
 
 
 async def sign_in(visit: Visit) -> Response:
-    """Signs in. What identity answers is the same for a wrong name and a wrong passphrase."""
+    """Signs in, and goes where the person wanted to go.
+
+    What identity answers is the same for a wrong name and a wrong passphrase.
+    """
     name, passphrase = visit.field("sign_in_name"), str(visit.form.get("passphrase", ""))
     try:
         session = await visit.site.gateway.sign_in(name, passphrase)
-        return await enter(visit, session, visit.go("/"))
+        return await enter(visit, session, visit.go(visit.held.wanted or "/"))
     except ServiceError as error:
         status = error.status if isinstance(error, Refused) else 503
         problem = visit.explain(error)
-        response = visit.render("sign_in.html", status, sign_in_name=name, problem=problem)
+        response = visit.render("sign_in.html", status, sign_in_name=name, problem=problem, here="/sign-in")
         if isinstance(error, Refused) and error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
         return response

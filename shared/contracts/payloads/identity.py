@@ -30,6 +30,18 @@ class StudyAlias(State):
     source: Source
 
 
+class EndingSealed(State):
+    """That somebody left, was closed or withdrew: for identity alone, whose restored database does it again.
+
+    `id` is drawn for this ending, `version` is always 1: it is said once, and a version would be a time. `sealed`
+    (base64, under identity's own keys) says who and what, in as many bytes whatever it was.
+    """
+
+    type: ClassVar[str] = "peercafe.identity.ending.sealed.v1"
+    id: UUID
+    sealed: str
+
+
 class StudyJourneys(State):
     """Counts over a closed study, published once.
 
