@@ -32,7 +32,8 @@ async def hide(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, re
     await open_member(session, alias)
     post = await _post(session, post_id)
     decision = await _decision(session, home, post)
-    at_home = await session.get(Moderation, f"{_target(post)[0]}:{post.home}")
+    target, _ = await _target(session, post)
+    at_home = await session.get(Moderation, f"{target}:{post.home}")
     lifts = {*decision.lifts, *(at_home.lifts if at_home else ())}
     for standing in decision.hide_ids:
         if standing not in lifts:
