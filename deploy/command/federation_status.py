@@ -53,6 +53,10 @@ def _tell(region: str, links: list[LinkStatus]) -> None:
         heard = "not heard yet" if link.heard is None else f"heard {link.heard:.0f} s ago"
         muted = f"; {link.neighbour} is muted here" if link.muted else ""
         print(f"{region} pulls from {link.neighbour}: link {link.link}, {heard}{muted}")  # noqa: T201
+        if link.unconfirmed:
+            print(  # noqa: T201
+                f"  {link.unconfirmed} erasures of our members not confirmed for more than a day: see docs/federation.md"
+            )
         rows = [("", *WAITING, *DIGESTS), *map(_row, link.topics)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:

@@ -13,12 +13,14 @@ from starlette.types import ASGIApp
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.secrets import SERVICES, folder
 from deploy.federation.neighbours import Federation
+from shared.region import Words, load_region
 from shared.settings import KafkaSettings
 
 # Embedded, people watch: what crosses the switchboard is out within 2 and 20 seconds. Said at start and in
 # docs/threat-model.md; every other deployment keeps a minute and an hour.
 NOTICES_SECONDS = 1.0
 ENGAGEMENT_SECONDS = 10.0
+REGIONS = Path(__file__).parents[1] / "regions"
 
 
 def load() -> None:
@@ -61,11 +63,18 @@ def web_settings(engines: Addresses, *, region_file: Path, inner: str) -> Any:
     """Settings of the web client."""
     return settings_class("web")(
         region_file=region_file,
+        neighbours={name: _name_of(name) for name in Federation.of(engines.data).regions},
         gateway_url=inner,
         public_url=engines.gateway,
         secret=engines.secrets.web,
         client_key=json.dumps(engines.secrets.web_client_key),
     )
+
+
+def _name_of(region: str) -> Words:
+    """What members are told that a neighbour is called: as its file says, where it is one of `deploy/regions`."""
+    file = REGIONS / f"{region}.toml"
+    return load_region(file).name if file.exists() else Words(en=region.capitalize(), nb=region.capitalize())
 
 
 def _identity(engines: Addresses) -> dict[str, Any]:

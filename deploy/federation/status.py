@@ -13,6 +13,7 @@ from deploy.embedded.addresses import REGION_FILE, Addresses
 from deploy.embedded.processes import Register
 from deploy.federation.lag import Lag, lags
 from deploy.federation.neighbours import Federation, Neighbour
+from shared import clock
 from shared.contracts.topics import CATALOGUE
 from shared.database.engine import make_engine, make_sessions
 from shared.region import load_region
@@ -57,7 +58,8 @@ class LinkStatus:
 
     `link`: up; stopped by an operator; not running although it should (MirrorMaker is starting, or ends again and
     again); not reached (the neighbour's Kafka doesn't answer us); to be reset (it has less than was mirrored of it: it lost
-    its Kafka). `heard`: seconds since it last told of itself.
+    its Kafka). `heard`: seconds since it last told of itself. `unconfirmed`: erasures here that it hasn't confirmed for more
+    than a day.
     """
 
     neighbour: str
@@ -65,11 +67,13 @@ class LinkStatus:
     heard: float | None
     muted: bool
     topics: list[TopicStatus]
+    unconfirmed: int = 0
 
     @property
     def well(self) -> bool:
         """Nothing for an operator to look at; what is under way isn't."""
-        return self.link == UP and not any(one.digests.alarmed or one.digests.refused for one in self.topics)
+        told = any(one.digests.alarmed or one.digests.refused for one in self.topics)
+        return self.link == UP and not told and not self.unconfirmed
 
     def as_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -91,26 +95,40 @@ async def status_of(data: Path) -> tuple[str, list[LinkStatus]]:
     async with httpx.AsyncClient(base_url=engines.operators, timeout=SECONDS) as client:
         told = (await client.get("/forum/metrics")).text
     digests, heard = read_metrics(told)
-    muted = await _muted(engines)
+    federation = Federation.of(data)
+    muted, unconfirmed = await _known_to_the_forum(engines, region, federation)
     links = []
-    for one in Federation.of(data).neighbours:
+    for one in federation.neighbours:
         found = await lags(own, one, region)
         topics = [
             _topic(name, {lag.topic: lag for lag in found or []}.get(name), digests[one.region, name])
             for name in (topic.name for topic in CATALOGUE if topic.mirrored)
         ]
         link = _link(one, found, runs=runs)
-        links.append(LinkStatus(one.region, link, heard.get(one.region), one.region in muted, topics))
+        status = LinkStatus(
+            one.region,
+            link,
+            heard.get(one.region),
+            one.region in muted,
+            topics,
+            unconfirmed.get(one.region, 0),
+        )
+        links.append(status)
     return region, links
 
 
-async def _muted(engines: Addresses) -> set[str]:
+async def _known_to_the_forum(
+    engines: Addresses, region: str, federation: Federation
+) -> tuple[set[str], dict[str, int]]:
+    """The muted regions, and how many erasures each neighbour hasn't confirmed."""
+    from services.forum.queries.erasures import missing
     from services.forum.use_cases.muting import muted
 
     database = make_engine(engines.database("forum"), pool=1, application="federation-status")
     try:
         async with make_sessions(database)() as session:
-            return {region for region, _ in await muted(session)}
+            unconfirmed = await missing(session, region, federation.regions, clock.now())
+            return {name for name, _ in await muted(session)}, unconfirmed
     finally:
         await database.dispose()
 

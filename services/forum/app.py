@@ -50,7 +50,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         timedelta(seconds=settings.digests_seconds), timedelta(seconds=settings.digests_anyway_seconds)
     )
     digests = Rounds(sessions, statements, home, settings.neighbours, pace, relay.wake)
-    due_work = due.DueWork(sessions, home, replicas, relay.wake)
+    due_work = due.DueWork(sessions, home, replicas, relay.wake, settings.neighbours)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +68,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     (settings.pass_on_every_seconds, due_work.pass_on, "reports"),
                     (settings.release_held_every_seconds, due_work.release_held, "held records"),
                     (settings.tidy_every_seconds, due_work.tidy, "tidying"),
+                    (settings.remind_every_seconds, due_work.remind, "reminders"),
                     (settings.release_held_every_seconds, due_work.project_again, "projections"),
                     (settings.digests_seconds, digests.round, "digests"),
                 ):

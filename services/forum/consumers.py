@@ -36,10 +36,11 @@ def subscribe(
     bus: Bus, settings: Settings, home: Home, replicas: Replicas, writers: Writers, verifier: TokenVerifier
 ) -> None:
     """Register the consumers."""
+    secret = settings.secret.get_secret_value().encode()
 
     async def apply_aliases(session: AsyncSession, received: list[Received[Any]]) -> None:
         changes: list[AudienceAlias] = [record.payload for record in received]
-        await change_members(session, home, changes, clock.now())
+        await change_members(session, home, secret, changes, clock.now())
         for change in changes:
             writers.forget(change.id)
         verifier.forget()

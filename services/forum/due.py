@@ -1,13 +1,15 @@
 """What falls due: members to erase, records that were ahead of time, bookkeeping that has had its day."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum.ids import Home
+from services.forum.queries import erasures
 from services.forum.replicas.applying import Replicas
 from services.forum.replicas.held import release_due
 from services.forum.replicas.projecting import project_again
@@ -17,6 +19,7 @@ from services.forum.use_cases.leaving import acknowledge_others, erase_some
 from services.forum.use_cases.profiles import let_go_of_names
 from shared import clock
 from shared.api import idempotency
+from shared.telemetry import notices
 
 # By primary key: ids begin with their time, and a day's worth of rows is looked at.
 HIGHEST = text("""
@@ -27,6 +30,12 @@ SELECT coalesce(max(version), 0) FROM (
 ) newest
 """)
 
+UNCONFIRMED = (
+    "{region} hasn't said for more than a day that it erased what a member of this region erased. Look at its link"
+    " (`peercafe federation status`), then call its operators. docs/federation.md says more."
+)
+_log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
@@ -36,7 +45,9 @@ class DueWork:
     home: Home
     replicas: Replicas
     wake_relay: Callable[[], None]
+    neighbours: Sequence[str] = ()
     projected: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: set[str] = field(default_factory=set)  # neighbours, at the last look for their confirmations
 
     async def erase(self) -> None:
         """Go on until nobody is left to erase and no erasure to acknowledge, a transaction at a time."""
@@ -72,9 +83,23 @@ class DueWork:
             await project_again(self.sessions, TABLES.values())
             self.projected.set()
 
+    async def remind(self) -> None:
+        """Remind operators of neighbours that haven't confirmed erasures for more than a day.
+
+        Only of those that were silent at the look before as well: who was cut off, or has just joined, catches up first.
+        """
+        async with self.sessions() as session:
+            silent = await erasures.missing(session, self.home.region, self.neighbours, clock.now())
+        for region in sorted(self.silent & silent.keys()):
+            notices.tell(UNCONFIRMED.format(region=region))
+            _log.warning("a neighbour hasn't confirmed erasures for more than a day", region=region)
+        self.silent.clear()
+        self.silent.update(silent)
+
     async def tidy(self) -> None:
         """Drop idempotency keys of the day before yesterday and earlier, and kept versions that nobody needs; names of
-        whoever has left become nobody's."""
+        whoever has left become nobody's.
+        """
         async with self.sessions() as session, session.begin():
             await idempotency.forget_old(session)
             await reports.tidy(session)

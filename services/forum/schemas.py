@@ -1,6 +1,6 @@
 """What the forum's API takes and gives. Bodies take no field they don't name."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -217,3 +217,20 @@ class SanctionShown(Pause):
 
 class SanctionList(BaseModel):
     items: list[SanctionShown]
+
+
+class ErasureAsked(Given):
+    erasure_id: UUID
+
+
+class RegionsWord(BaseModel):
+    """Another region, and the day on which it told us that it has erased (null: not yet)."""
+
+    region: str
+    confirmed_on: date | None
+
+
+class ErasureElsewhere(BaseModel):
+    """Empty where no other region had anything to erase."""
+
+    regions: list[RegionsWord]

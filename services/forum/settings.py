@@ -23,6 +23,7 @@ class Settings(ServiceSettings):
     pass_on_every_seconds: float = 5  # looks for what was told here of posts from elsewhere
     release_held_every_seconds: float = 10  # looks for records that were ahead of time and are due
     tidy_every_seconds: float = 3600
+    remind_every_seconds: float = 3600  # looks for erasures that neighbours haven't confirmed
     # Digests of what changed, and of everything.
     digests_seconds: float = 60
     digests_anyway_seconds: float = 600

@@ -146,10 +146,14 @@ class ReceiptCode(_Body):
 
 
 class ToldService(BaseModel):
-    """A service that knew the account, and the day on which it was told to forget it (null: not yet)."""
+    """A service that knew the account, and the day on which it was told to forget it (null: not yet).
+
+    `erasure_id`: of the forum, once it was told. The forum says by it what other regions say (`POST /erasures/look`).
+    """
 
     service: str
     told_on: date | None
+    erasure_id: UUID | None
 
 
 class ErasureProgress(BaseModel):

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.region import Words
+
 
 class Settings(BaseSettings):
     """Environment names are `PEERCAFE_WEB_<FIELD>`."""
@@ -12,6 +14,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PEERCAFE_WEB_")
 
     region_file: Path
+    neighbours: dict[str, Words] = {}  # names of the regions that share the forum, by their ids
     gateway_url: str  # the gateway's inner listener, which doesn't limit by address
     public_url: str = (
         "http://localhost:8080"  # its scheme decides the cookies' flags; invitation cards lead here

@@ -28,6 +28,7 @@ TABLE: dict[str, dict[str, set[str]]] = {
         "GET /invitations": {CONSULTANT, PROVIDER, OPERATOR},
     },
     "forum": {
+        "POST /erasures/look": ANYONE,  # by an id that only whoever erased was led to
         "GET /profile": PEERS,
         "POST /profile": PEERS,
         "PUT /profile": PEERS,

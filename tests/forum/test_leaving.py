@@ -55,7 +55,7 @@ async def test_a_busy_writer_is_erased_bit_by_bit(
     monkeypatch.setattr(leaving, "AT_ONCE", 3)
     change = AudienceAlias(id=ada.alias, home="north", version=version_at(datetime.now(UTC)), erased=True)
     async with applying.sessions() as session, session.begin():
-        await leaving.change_members(session, applying.home, [change], datetime.now(UTC))
+        await leaving.change_members(session, applying.home, b"secret", [change], datetime.now(UTC))
     await applying.erase()
     assert await forum.rows("SELECT FROM posts WHERE NOT erased") == []
     posts = await forum.published("shared.forum.posts.v1")
@@ -70,7 +70,7 @@ async def test_the_name_of_whoever_left_stays_taken_and_leads_to_nothing_they_wr
     await ada.do("PUT", "/profile", {"name": "Ada Once More"})
     change = AudienceAlias(id=ada.alias, home="north", version=version_at(datetime.now(UTC)), erased=True)
     async with applying.sessions() as session, session.begin():
-        await leaving.change_members(session, applying.home, [change], datetime.now(UTC))
+        await leaving.change_members(session, applying.home, b"secret", [change], datetime.now(UTC))
     await applying.erase()
     await applying.tidy()
     led = await forum.rows(

@@ -110,7 +110,7 @@ async def test_nothing_is_kept_of_somebody_who_leaves(
     await tells(bo, reply)
     change = AudienceAlias(id=ada.alias, home="north", version=version_at(datetime.now(UTC)), erased=True)
     async with applying.sessions() as session, session.begin():
-        await leaving.change_members(session, applying.home, [change], datetime.now(UTC))
+        await leaving.change_members(session, applying.home, b"secret", [change], datetime.now(UTC))
     await applying.erase()
     assert await told(kari) == []
     assert await forum.rows("SELECT FROM kept_versions") == []

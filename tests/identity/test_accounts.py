@@ -90,6 +90,7 @@ async def test_leaving_erases_the_account_at_once(identity: Identity) -> None:
     receipt = {"receipt": left.json()["receipt"].lower()}
     told = (await identity.client.post("/receipts/look", json=receipt)).json()
     assert [entry["service"] for entry in told["services"]] == ["forum"]
+    assert told["services"][0]["erasure_id"] is None, "it hasn't been told yet"
     unknown = await identity.client.post("/receipts/look", json={"receipt": "AAAA-AAAA-AAAA-AAAA"})
     assert (unknown.status_code, unknown.json()) == (200, {"services": []})
     assert (await identity.joined("consultant", display_name="Liv Strand")).session, "the name is free again"

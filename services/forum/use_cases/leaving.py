@@ -15,6 +15,7 @@ from services.forum.replicas.concerns import forget_of
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.contracts.topics import ERASURES, POSTS, PROFILES, REACTIONS, THREADS, Topic
+from shared.keys import keyed_hash
 from shared.outbox import add as outbox
 
 AT_ONCE = 500  # entities erased in one transaction
@@ -58,8 +59,16 @@ LIMIT 100
 """)
 
 
+def among_regions(secret: bytes, erasure_id: UUID) -> UUID:
+    """Under which id regions tell each other of an erasure that identity calls `erasure_id`.
+
+    A receipt's code leads to identity's id; without the forum's `secret` nobody gets from there to what was erased.
+    """
+    return UUID(bytes=keyed_hash(secret, "erasure", erasure_id.bytes)[:16], version=4)
+
+
 async def change_members(
-    session: AsyncSession, home: Home, changes: list[AudienceAlias], at: datetime
+    session: AsyncSession, home: Home, secret: bytes, changes: list[AudienceAlias], at: datetime
 ) -> None:
     """What identity says of aliases: role, closed, erased. From the commit on a closed or erased alias is refused."""
     for change in sorted(changes, key=lambda change: change.id):
@@ -70,7 +79,7 @@ async def change_members(
                 "role": change.role,
                 "closed": change.closed,
                 "erased": change.erased,
-                "erasure_id": change.erasure_id,
+                "erasure_id": change.erasure_id and among_regions(secret, change.erasure_id),
                 "erasing_since": at if change.erased else None,
                 "version": change.version,
             },

@@ -75,4 +75,5 @@ async def erase_account(body: Confirmation, caller: Confirming, session: Session
 async def look_at_receipt(body: ReceiptCode, session: Session) -> ErasureProgress:
     """How far an erasure has come, by its receipt code; for 90 days, without signing in."""
     told = await erasure.told(session, body.receipt)
-    return ErasureProgress(services=[ToldService(service=one.audience, told_on=one.on) for one in told])
+    services = [ToldService(service=one.audience, told_on=one.on, erasure_id=one.erasure_id) for one in told]
+    return ErasureProgress(services=services)

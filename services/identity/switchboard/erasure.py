@@ -40,7 +40,7 @@ NOTE = text(
     " VALUES (:id, :receipt_hash, :audience, :erasure_sealed, :expires_on)"
 )
 LOOK = text(
-    "SELECT audience, told_on FROM erasure_receipts WHERE receipt_hash = :receipt_hash AND expires_on >= :today"
+    "SELECT id, audience, told_on, erasure_sealed FROM erasure_receipts WHERE receipt_hash = :receipt_hash AND expires_on >= :today"
     " ORDER BY audience"
 )
 FORGET = text("DELETE FROM erasure_receipts WHERE expires_on < :today")
@@ -48,10 +48,14 @@ FORGET = text("DELETE FROM erasure_receipts WHERE expires_on < :today")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One service, and the day on which it was told to erase; None: not yet."""
+    """One service, and the day on which it was told to erase; None: not yet.
+
+    `erasure_id`: of the forum alone, and once it was told: other regions have copies, and it knows what they say.
+    """
 
     audience: str
     on: date | None
+    erasure_id: UUID | None = None
 
 
 async def erase(session: AsyncSession, participant_id: UUID, *, again: bool = False) -> str:
@@ -117,9 +121,19 @@ async def close(session: AsyncSession, participant_id: UUID, *, again: bool = Fa
 
 async def told(session: AsyncSession, receipt: str) -> list[Told]:
     """Which services were told to erase, by the receipt code as typed; empty for one that isn't known (any more)."""
-    receipt_hash = keys_of(session).hash_of(RECEIPT, codes.read(receipt))
+    keys = keys_of(session)
+    receipt_hash = keys.hash_of(RECEIPT, codes.read(receipt))
     rows = await session.execute(LOOK, {"receipt_hash": receipt_hash, "today": clock.today()})
-    return [Told(row.audience, row.told_on) for row in rows]
+    return [
+        Told(
+            row.audience,
+            row.told_on,
+            UUID(bytes=keys.open(row.erasure_sealed, RECEIPT, row.id))
+            if row.audience == "forum" and row.told_on is not None
+            else None,
+        )
+        for row in rows
+    ]
 
 
 async def forget_receipts(session: AsyncSession) -> None:

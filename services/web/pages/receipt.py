@@ -1,7 +1,10 @@
 """`/receipt`: how far an erasure has come, by the code that was shown once. Public: nobody can sign in any more."""
 
+from typing import Any
+
 from starlette.responses import Response
 
+from services.web.errors import Away, Refused
 from services.web.visits import Visit, form, page
 
 
@@ -11,11 +14,31 @@ async def show(visit: Visit) -> Response:
 
 
 async def look(visit: Visit) -> Response:
-    """Which parts have been told to forget, by day. An unknown code and an old one look alike."""
+    """Which parts have been told to forget, and which other regions say they have, by day. An unknown code and an old one
+    look alike.
+    """
     progress = await visit.ask_openly(
         "identity", "POST", "/receipts/look", {"receipt": visit.field("receipt")}
     )
-    return visit.render("receipt.html", told=progress["services"])
+    told = progress["services"]
+    return visit.render("receipt.html", told=told, elsewhere=await _elsewhere(visit, told))
+
+
+async def _elsewhere(visit: Visit, told: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """What other regions say of what was written in the forum; None while the forum can't be asked."""
+    [erasure_id] = [one["erasure_id"] for one in told if one["erasure_id"]] or [None]
+    neighbours = visit.site.settings.neighbours
+    if erasure_id is None or not neighbours:
+        return []
+    try:
+        asked = await visit.ask_openly("forum", "POST", "/erasures/look", {"erasure_id": erasure_id})
+    except (Away, Refused):
+        return None
+    return [
+        {"name": neighbours[one["region"]], "confirmed_on": one["confirmed_on"]}
+        for one in asked["regions"]
+        if one["region"] in neighbours
+    ]
 
 
 routes = [page("/receipt", show), form("/receipt", look)]
