@@ -1,19 +1,27 @@
 """Erasures between regions, and what a busy writer's erasure takes."""
 
-from datetime import UTC, datetime
-from uuid import uuid4
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from services.forum.due import UNCONFIRMED, DueWork
 from services.forum.use_cases import leaving
 from services.forum.use_cases.profiles import NOBODY
 from shared.bus.batches import fault_of
+from shared.clock import stopped_at
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.hlc import version_at
+from shared.telemetry import notices
+from tests.engines import Engines
+from tests.forum.conftest import running, settings_for
 from tests.forum.people import Person, Place
 from tests.forum.records import SOUTH, Applying, Region, received
+from tests.tokens import Issuer
 
 
 async def test_another_regions_erasure_is_acknowledged_once_all_it_names_is_erased(
@@ -44,6 +52,97 @@ async def test_another_regions_erasure_is_acknowledged_once_all_it_names_is_eras
     await applying.erase()
     [(key, answer)] = await forum.published("shared.forum.erasures.v1")
     assert (key, answer["home"], answer["acknowledged"]) == (f"{erasure}:north", "north", True)
+
+
+EAST = "east"
+
+
+@pytest.fixture
+async def with_neighbours(engines: Engines) -> AsyncIterator[tuple[Place, Applying]]:
+    """North, which shares its forum with east and south."""
+    issuer, settings = Issuer(), await settings_for(engines, neighbours=(SOUTH, EAST))
+    async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
+        applying = Applying(place)
+        yield place, applying
+        await applying.engine.dispose()
+
+
+async def erases(place: Place, applying: Applying, alias: UUID) -> tuple[UUID, list[dict[str, Any]]]:
+    """Identity says that somebody has left: under which erasure id, and what north then told the other regions."""
+    erasure, secret = uuid4(), place.settings.secret.get_secret_value().encode()
+    change = AudienceAlias(
+        id=alias, home="north", version=version_at(datetime.now(UTC)), erased=True, erasure_id=erasure
+    )
+    async with applying.sessions() as session, session.begin():
+        await leaving.change_members(session, applying.home, secret, [change], datetime.now(UTC))
+    await applying.erase()
+    return erasure, [state for _, state in await place.published("shared.forum.erasures.v1")]
+
+
+def confirmation(asked: dict[str, Any], region: Region) -> ErasureRequested:
+    """What a region answers."""
+    return ErasureRequested(
+        id=f"{asked['erasure_id']}:{region.name}", home=region.name, version=region.home.clock.tick(),
+        erasure_id=asked["erasure_id"], acknowledged=True,
+    )  # fmt: skip
+
+
+async def elsewhere(place: Place, erasure: UUID) -> dict[str, str | None]:
+    """What is answered to whoever was led to an erasure by their receipt."""
+    answer = await place.client.post("/erasures/look", json={"erasure_id": str(erasure)})
+    assert answer.status_code == 200, answer.text
+    return {one["region"]: one["confirmed_on"] for one in answer.json()["regions"]}
+
+
+async def test_each_regions_confirmation_of_an_erasure_is_told_by_day(
+    with_neighbours: tuple[Place, Applying],
+) -> None:
+    place, applying = with_neighbours
+    ada, silent = await place.member("Ada"), place.newcomer()
+    await ada.opens()
+    erasure, [asked, _] = await erases(place, applying, ada.alias)
+    assert await elsewhere(place, erasure) == {EAST: None, SOUTH: None}
+    await applying.south(confirmation(asked, Region()))
+    assert await elsewhere(place, erasure) == {EAST: None, SOUTH: str(datetime.now(UTC).date())}
+    nothing_written, _ = await erases(place, applying, silent.alias)
+    assert await elsewhere(place, nothing_written) == {}, "no region ever heard of them"
+    assert await elsewhere(place, uuid4()) == {}
+
+
+async def test_other_regions_dont_hear_of_an_erasure_as_a_receipt_tells_it(
+    with_neighbours: tuple[Place, Applying],
+) -> None:
+    place, applying = with_neighbours
+    ada = await place.member("Ada")
+    erasure, told = await erases(place, applying, ada.alias)
+    assert told
+    for table in await place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        for row in await place.rows(f'SELECT CAST(t AS text) AS line FROM "{table["tablename"]}" t'):
+            assert str(erasure) not in row["line"], table
+    assert str(erasure) not in str(told)
+    assert await elsewhere(place, told[0]["erasure_id"]) == {}, "what a neighbour knows leads nowhere"
+
+
+async def test_operators_are_reminded_of_regions_that_stay_silent_for_more_than_a_day(
+    with_neighbours: tuple[Place, Applying],
+) -> None:
+    place, applying = with_neighbours
+    ada = await place.member("Ada")
+    _, [asked, _] = await erases(place, applying, ada.alias)
+    work = DueWork(applying.sessions, applying.home, applying.replicas, lambda: None, (SOUTH, EAST))
+    notices.take()
+    for _ in range(2):
+        await work.remind()
+    assert notices.take() == [], "a day hasn't passed"
+    with stopped_at(datetime.now(UTC) + timedelta(days=1, minutes=1)):
+        await work.remind()
+        assert notices.take() == [], "they may be catching up"
+        await work.remind()
+        assert notices.take() == [UNCONFIRMED.format(region=region) for region in (EAST, SOUTH)]
+    await applying.south(confirmation(asked, Region()))
+    with stopped_at(datetime.now(UTC) + timedelta(days=1, minutes=1)):
+        await work.remind()
+        assert notices.take() == [UNCONFIRMED.format(region=EAST)]
 
 
 async def test_a_busy_writer_is_erased_bit_by_bit(

@@ -158,6 +158,28 @@ async def test_the_last_word_stays_whatever_comes_after_it(board: Board, time: S
         assert restarted.versions.tick() > word.version
 
 
+async def test_a_receipt_leads_to_the_forums_erasure_id_once_the_forum_was_told_and_to_no_other(
+    board: Board, time: SettableClock
+) -> None:
+    somebody, _ = await somebody_with_aliases(board)
+    receipt = await erases(board, somebody)
+
+    async def led_to() -> dict[str, UUID | None]:
+        async with board.sessions() as session:
+            return {one.audience: one.erasure_id for one in await erasure.told(session, receipt)}
+
+    assert await led_to() == {"events": None, "forum": None, "notifications": None}
+    await board.say_endings()
+    (forum,) = await board.published(IDENTITY_AUDIENCES["forum"])
+    assert await led_to() == {
+        "events": None,
+        "forum": UUID(forum.payload["erasure_id"]),
+        "notifications": None,
+    }
+    await heard_over(board, time, timedelta(days=7), timedelta(hours=1))
+    assert {audience for audience, known in (await led_to()).items() if known} == {"forum"}
+
+
 async def test_the_receipt_shows_who_was_told_for_ninety_days(board: Board, time: SettableClock) -> None:
     somebody, _ = await somebody_with_aliases(board)
     receipt = await erases(board, somebody)

@@ -25,8 +25,9 @@ from deploy.federation.running import folder_of
 from shared.bus.broker import make_admin
 from shared.contracts.topics import CATALOGUE
 from shared.settings import KafkaSettings
-from tests.people import People, Person, a_name, eventually
+from tests.people import PASSPHRASE, People, Person, a_name, eventually
 from tests.region.running import ROOT, START_SECONDS, STOP_SECONDS
+from tests.web.browser import Browser
 
 pytestmark = pytest.mark.timeout(600)
 MIRRORED_SECONDS = 120  # until MirrorMaker has started on a loaded machine
@@ -155,6 +156,25 @@ def mirror_maker(region: OneOfTwo) -> psutil.Process:
     return psutil.Process(pid)
 
 
+async def confirmed(people: People, receipt: str) -> list[tuple[str, bool]]:
+    """The other regions, and whether each has said that it erased what a receipt is about."""
+    told = (await people.http.post("/api/identity/receipts/look", json={"receipt": receipt})).json()
+    [erasure] = [one["erasure_id"] for one in told["services"] if one["service"] == "forum"]
+    if erasure is None:
+        return []
+    asked = await people.http.post("/api/forum/erasures/look", json={"erasure_id": erasure})
+    return [(one["region"], one["confirmed_on"] is not None) for one in asked.json()["regions"]]
+
+
+def on_the_page(region: OneOfTwo, receipt: str, language: str) -> str:
+    """What whoever erased reads."""
+    browser = Browser(region.url, language)
+    browser.open("/receipt")
+    browser.press({"en": "Look", "nb": "Se etter"}[language], receipt=receipt)
+    browser.http.close()
+    return browser.page.text
+
+
 async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation: Federation) -> None:
     for one in (federation.north, federation.south):
         assert f"is open at {one.url}" in federation.said
@@ -166,9 +186,12 @@ async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation:
         opening = {"title": "Mornings", "wish": "listen", "body": "They are long."}
         thread = await anna.makes("forum", "/threads", opening)
         await read_by(berit, thread, seconds=MIRRORED_SECONDS)
+        willow = await a_member(north, "Willow")
+        await read_by(berit, await willow.makes("forum", "/threads", opening), seconds=MIRRORED_SECONDS)
 
         federation.does("link", "north", "stop", "--region", "south")
         assert "link stopped" in federation.does("status", "--region", "south", status=1)
+        receipt = (await willow.makes("identity", "/me/erasure", {"passphrase": PASSPHRASE}))["receipt"]
         mirror_maker(federation.north).kill()  # it is started again, without anybody asking
         late = await anna.makes("forum", "/threads", opening)
         answered = await berit.makes("forum", f"/threads/{thread['id']}/posts", {"body": "Mine are too."})
@@ -181,6 +204,9 @@ async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation:
         assert await eventually(waiting, lambda records: records > 0) >= 1
         assert (await berit.asks("GET", "forum", f"/threads/{late['id']}")).status_code == 404
 
+        await eventually(lambda: confirmed(north, receipt), lambda told: told == [("south", False)])
+        told = await asyncio.to_thread(on_the_page, federation.north, receipt, "en")
+        assert "Peercafe South: it hasn’t told us yet." in told
         federation.does("link", "north", "start", "--region", "south")
         await read_by(berit, late, seconds=MIRRORED_SECONDS)
         await eventually(
@@ -188,6 +214,13 @@ async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation:
             lambda page: answered["id"] in [post["id"] for post in page["posts"]],
             seconds=MIRRORED_SECONDS,
         )
+        await eventually(
+            lambda: confirmed(north, receipt),
+            lambda told: told == [("south", True)],
+            seconds=MIRRORED_SECONDS,
+        )
+        told = await asyncio.to_thread(on_the_page, federation.north, receipt, "nb")
+        assert "Peercafe Sør: slettet der også; det fikk vi vite" in told
 
     federation.process.send_signal(signal.SIGINT)
     assert federation.process.wait(STOP_SECONDS) == 0

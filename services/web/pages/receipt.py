@@ -20,13 +20,12 @@ async def look(visit: Visit) -> Response:
     progress = await visit.ask_openly(
         "identity", "POST", "/receipts/look", {"receipt": visit.field("receipt")}
     )
-    told = progress["services"]
-    return visit.render("receipt.html", told=told, elsewhere=await _elsewhere(visit, told))
+    told = [one | {"elsewhere": await _elsewhere(visit, one["erasure_id"])} for one in progress["services"]]
+    return visit.render("receipt.html", told=told)
 
 
-async def _elsewhere(visit: Visit, told: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+async def _elsewhere(visit: Visit, erasure_id: str | None) -> list[dict[str, Any]] | None:
     """What other regions say of what was written in the forum; None while the forum can't be asked."""
-    [erasure_id] = [one["erasure_id"] for one in told if one["erasure_id"]] or [None]
     neighbours = visit.site.settings.neighbours
     if erasure_id is None or not neighbours:
         return []
