@@ -8,7 +8,7 @@ from functools import lru_cache
 from threading import Lock
 
 from shared import clock
-from shared.contracts.payloads.payload import COUNTER_BITS as COUNTER_BITS
+from shared.contracts.payloads.payload import COUNTER_BITS as COUNTER_BITS  # noqa: PLC0414 - told on, for all who have versions
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)

@@ -1,8 +1,13 @@
 """What a region's operator must know until they have dealt with it: a file of sentences, said at each start and by `status`."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+from shared.telemetry import notices as told
+
 FILE = "notices.txt"
+LOOK_SECONDS = 10.0
 
 
 def keep(data: Path, sentences: list[str]) -> None:
@@ -19,6 +24,15 @@ def read(data: Path) -> list[str]:
         return (data / FILE).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return []
+
+
+async def watch(data: Path, say: Callable[[list[str]], None], look_seconds: float = LOOK_SECONDS) -> None:
+    """Keep what services tell while they run, and say it as often as they do; until cancelled."""
+    while True:
+        await asyncio.sleep(look_seconds)
+        if new := told.take():
+            keep(data, new)
+            say([*new, until_when(data)])
 
 
 def until_when(data: Path) -> str:

@@ -34,7 +34,6 @@ from shared.telemetry import logging
 from shared.telemetry import notices as told
 
 DISK_FULL = "53100"  # SQLSTATE
-NOTICES_SECONDS = 10.0  # between two looks for what operators must know
 
 
 @dataclass
@@ -159,7 +158,7 @@ class Region:
             collector.settle()
             self.progress.ready(engines.gateway, invitation)
             self._say_notices()
-            for watching in (supervisor.watch(), self._watch_notices()):
+            for watching in (supervisor.watch(), notices.watch(self.data, self.progress.mind)):
                 stack.callback(asyncio.create_task(watching).cancel)
             await stop.wait()
             self.progress.stopping()
@@ -172,14 +171,6 @@ class Region:
         notices.keep(self.data, told.take())
         if lines := notices.read(self.data):
             self.progress.mind([*lines, notices.until_when(self.data)])
-
-    async def _watch_notices(self) -> None:
-        """What services tell while they run is kept, and said again as often as they tell it; until cancelled."""
-        while True:
-            await asyncio.sleep(NOTICES_SECONDS)
-            if new := told.take():
-                notices.keep(self.data, new)
-                self.progress.mind([*new, notices.until_when(self.data)])
 
     async def _start_service(self, stack: AsyncExitStack, name: str, settings: Any) -> ASGIApp:
         app = composition.service_app(name, settings)

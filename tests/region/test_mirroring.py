@@ -7,7 +7,7 @@ import pytest
 from deploy.embedded.mirror_maker import properties
 from deploy.federation.neighbours import Doorway, Federation, Neighbour, mirrored_topics
 from deploy.federation.running import acquaint
-from deploy.federation.status import Digests, read_metrics
+from deploy.federation.status import STOPPED, UP, Digests, LinkStatus, TopicStatus, read_metrics
 from shared.contracts.topics import CATALOGUE, POSTS
 
 NORTH = Neighbour("north", "10.0.0.7:9093", "of-north")
@@ -103,3 +103,20 @@ peercafe_federation_heard_age_seconds{region="south"} 30.0
     assert digests["south", POSTS.name] == Digests(compared=12, different=2, repaired=3, refused=5)
     assert digests["east", POSTS.name] == Digests(alarmed=1)
     assert heard == {"south": 30}
+
+
+@pytest.mark.parametrize(
+    ("link", "digests", "unconfirmed", "well"),
+    [
+        (UP, Digests(behind=1, different=1, repaired=3), 0, True),
+        (UP, Digests(), 1, False),
+        (UP, Digests(alarmed=1), 0, False),
+        (UP, Digests(refused=1), 0, False),
+        (STOPPED, Digests(), 0, False),
+    ],
+)
+def test_all_is_well_while_nothing_is_for_an_operator_to_see_to(
+    link: str, digests: Digests, unconfirmed: int, *, well: bool
+) -> None:
+    topic = TopicStatus(POSTS.name, 0, 0.0, digests)
+    assert LinkStatus("south", link, 1.0, False, [topic], unconfirmed).well is well
