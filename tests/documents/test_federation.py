@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from deploy.command.main import app
+from deploy.embedded.addresses import REGION_FILE
+from deploy.federation.neighbours import Doorway, Federation
+from deploy.federation.running import acquaint
 from shared.contracts.payloads.payload import State
 from shared.contracts.topics import CATALOGUE
 
@@ -43,6 +47,33 @@ def test_every_word_of_federation_stands_on_the_page() -> None:
     federation, _ = command_of(["federation"])
     told = {command[1] for command in commands() if command[0] == "federation"}
     assert told == federation.commands.keys() - {"run"}  # `make federation`
+
+
+def test_after_the_drill_three_regions_know_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATA", raising=False)
+    datas = {region: Path(".peercafe/regions") / region for region in ("north", "south", "west")}
+    for region, data in datas.items():
+        data.mkdir(parents=True)
+        facts = (DOCUMENT.parents[1] / "deploy" / "regions" / "south.toml").read_text("utf-8")
+        (data / REGION_FILE).write_text(facts.replace('id = "south"', f'id = "{region}"'), "utf-8")
+    for region, port in (("north", 19301), ("south", 19302)):
+        Federation(doorway=Doorway("127.0.0.1", port)).write(datas[region])
+    acquaint({region: datas[region] for region in ("north", "south")})
+    for command in commands():
+        if command[:2] == ["federation", "join"] and "--region" in command:
+            ran = CliRunner().invoke(app, command)
+            assert ran.exit_code == 0, (command, ran.output)
+    known = {region: Federation.of(data) for region, data in datas.items()}
+    for region, federation in known.items():
+        assert {*federation.regions} == known.keys() - {region}
+        for one in federation.linked:
+            there = known[one.region]
+            assert there.doorway is not None
+            assert (one.bootstrap, one.password) == (there.doorway.place, there.admitted[region])
+        assert len(federation.linked) == 2
 
 
 def test_what_crosses_a_border_is_told_field_by_field() -> None:

@@ -34,9 +34,8 @@ async def _elsewhere(visit: Visit, erasure_id: str | None) -> list[dict[str, Any
     except (Away, Refused):
         return None
     return [
-        {"name": neighbours[one["region"]], "confirmed_on": one["confirmed_on"]}
+        {"name": neighbours.get(one["region"]), "id": one["region"], "confirmed_on": one["confirmed_on"]}
         for one in asked["regions"]
-        if one["region"] in neighbours
     ]
 
 
