@@ -55,7 +55,7 @@ def _tell(region: str, links: list[LinkStatus]) -> None:
         print(f"{region} pulls from {link.neighbour}: link {link.link}, {heard}{muted}")  # noqa: T201
         if link.unconfirmed:
             print(  # noqa: T201
-                f"  {link.unconfirmed} erasures of our members not confirmed for more than a day: see docs/federation.md"
+                f"  erasures of our members that it hasn't confirmed for more than a day: {link.unconfirmed}"
             )
         rows = [("", *WAITING, *DIGESTS), *map(_row, link.topics)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
