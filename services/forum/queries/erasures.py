@@ -15,8 +15,8 @@ PATIENCE = timedelta(days=1)
 # Of an erasure that took along nothing, because there was no forum name yet, no region ever hears.
 CONFIRMED = """SELECT r.region, (a.arrived_at AT TIME ZONE 'UTC')::date AS confirmed_on
     FROM erasures e, unnest($3::text[]) AS r (region)
-    LEFT JOIN erasures a ON a.id = $1 || ':' || r.region AND a.acknowledged
-    WHERE e.id = $1 || ':' || $2 ORDER BY r.region"""
+    LEFT JOIN erasures a ON a.id = $1::text || ':' || r.region AND a.acknowledged
+    WHERE e.id = $1::text || ':' || $2::text ORDER BY r.region"""
 MISSING = text("""
 SELECT r.region, count(*) AS erasures FROM erasures e, unnest(CAST(:neighbours AS text[])) AS r (region)
 WHERE e.home = :home AND cardinality(e.profiles) > 0 AND e.arrived_at < :before
