@@ -34,6 +34,7 @@ REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
 COMMIT_SECONDS = 5.0  # with a batch's drain less than the rebalance timeout
 ABANDON_SECONDS = 0.5
+BOOTSTRAP_SECONDS = 2.0  # for an answer that is on its way when the start is given up
 FENCE_TIMEOUT_MS = 60_000  # Kafka wants one, though no transaction is ever begun
 
 
@@ -161,7 +162,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
     async def start(self) -> None:
         """Connect, and end older producers of the same fence. Raises KafkaError."""
-        await self.client.bootstrap()
+        await self._bootstrap()
         manager = self._txn_manager
         if self._fence is not None:
             manager.transactional_id, manager.transaction_timeout_ms = self._fence, FENCE_TIMEOUT_MS
@@ -170,6 +171,15 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         finally:
             manager.transactional_id = None  # from here on an idempotent producer like any other
         await self._sender.start()
+
+    async def _bootstrap(self) -> None:
+        # aiokafka lets go of its first connection only once that was answered: cancelled before, it leaves it open.
+        connecting = asyncio.create_task(self.client.bootstrap())
+        try:
+            await asyncio.shield(connecting)
+        finally:
+            await asyncio.wait([connecting], timeout=BOOTSTRAP_SECONDS)
+            connecting.cancel()
 
     async def abandon(self) -> None:
         """Close it within seconds, without letting it send what it still holds.
