@@ -185,8 +185,16 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         """Close it within seconds, without letting it send what it still holds.
 
         `stop` would flush first, and an idempotent producer retries for ever: a record given up could arrive
-        after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections.
+        after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections. Cancelled, it
+        ends them all the same before it lets go.
         """
+        ending = asyncio.create_task(self._end())
+        try:
+            await asyncio.shield(ending)
+        finally:
+            await asyncio.wait([ending])
+
+    async def _end(self) -> None:
         self._closed = True
         sender = self._sender.sender_task
         while sender is not None and not sender.done():

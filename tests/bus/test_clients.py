@@ -75,6 +75,18 @@ async def test_a_producer_given_up_at_any_step_of_its_start_leaves_no_connection
         await producer.abandon()
 
 
+async def test_a_producer_whose_giving_up_is_cut_short_leaves_no_connection(service: Service) -> None:
+    """`tests/left_open.py` looks when the loop ends."""
+    for steps in range(1, 7):
+        producer = make_producer(service.kafka, "given-up", fence="given-up")
+        await producer.start()
+        ending = asyncio.create_task(producer.abandon())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait([ending])
+
+
 def test_a_pattern_takes_its_topics_and_no_others() -> None:
     import re
 
