@@ -116,9 +116,7 @@ def document_table(known: list[Line], rows: list[Row], measured: dict[str, str])
         if row is None:
             result = "| | not measured against this peer"
         else:
-            result = (
-                f"| {row['ratio']:g} | {verdict(row)} | {measured.get(line.name, 'before that was noted')}"
-            )
+            result = f"{row['ratio']:g} | {verdict(row)} | {measured.get(line.name, 'before that was noted')}"
         lines.append(
             f"| {line.name} | {line.peer} | {sign} {line.floor:g} | {sign} {line.goal:g} | {result} |"
         )

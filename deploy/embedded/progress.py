@@ -67,7 +67,9 @@ class Progress:
         """The region is open. `invitation`: for the first peer consultant, until one has joined."""
         self.console.print(f"\n[bold]Peercafe is open at {address}[/bold]")
         if invitation:
-            self.say(f"The first peer consultant chooses “I have an invitation” there, once: {invitation}")
+            self.say(
+                f"The first peer consultant chooses “I have an invitation” there, once, and types the invitation {invitation}"
+            )
         self.say(
             "Here notices go out within 2 seconds and study rows within 20 (elsewhere a minute and an hour)."
         )

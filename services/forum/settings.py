@@ -16,9 +16,7 @@ class Settings(ServiceSettings):
     threads: LimitSettings = LimitSettings(rate=10 / 60, burst=20)
     profiles: LimitSettings = LimitSettings(rate=10 / 60, burst=20)  # taking and changing one's name
     reads: LimitSettings = LimitSettings(rate=20, burst=60)
-    exports: LimitSettings = LimitSettings(
-        rate=6 / 3600, burst=5
-    )  # all one wrote, at once: tens of megabytes
+    exports: LimitSettings = LimitSettings(rate=6 / 3600, burst=5)  # each may be tens of megabytes
     erase_every_seconds: float = 1
     pass_on_every_seconds: float = 5  # looks for what was told here of posts from elsewhere
     release_held_every_seconds: float = 10  # looks for records that were ahead of time and are due

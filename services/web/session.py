@@ -33,8 +33,8 @@ class Held:
         return cls(nonce=secrets.token_urlsafe(18))
 
     def wanting(self, page: str) -> "Held":
-        """Sent to sign in from `page`. Keeps an anonymous nonce, so that forms open elsewhere stay good."""
-        return replace(self if self.session is None else Held.anonymous(), wanted=page)
+        """Sent to sign in from `page`, before any sign-in. Keeps the nonce, so that forms open elsewhere stay good."""
+        return replace(self, wanted=page)
 
     def signed_in(self, session: str, role: str) -> "Held":
         """A new nonce too: a form token from before sign-in is worth nothing after."""

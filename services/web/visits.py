@@ -278,10 +278,12 @@ def remember_language(response: Response, language: str, site: Site) -> None:
 
 
 def _signed_out(visit: Visit) -> Response:
-    if visit.held.session is not None:
-        visit.site.gateway.forget(visit.held.session)
     response = RedirectResponse("/sign-in", 303)
-    visit.site.cookie.write(response, visit.held.wanting(_address(visit.request)))
+    if visit.held.session is None:
+        visit.site.cookie.write(response, visit.held.wanting(_address(visit.request)))
+    else:  # whoever signs in next on this device needn't be the same person: nothing tells what was read
+        visit.site.gateway.forget(visit.held.session)
+        visit.site.cookie.forget(response)
     return response
 
 

@@ -34,6 +34,7 @@ REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
 COMMIT_SECONDS = 5.0  # with a batch's drain less than the rebalance timeout
 ABANDON_SECONDS = 0.5
+BOOTSTRAP_SECONDS = 2.0  # for an answer that is on its way when the start is given up
 FENCE_TIMEOUT_MS = 60_000  # Kafka wants one, though no transaction is ever begun
 
 
@@ -161,7 +162,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
     async def start(self) -> None:
         """Connect, and end older producers of the same fence. Raises KafkaError."""
-        await self.client.bootstrap()
+        await self._bootstrap()
         manager = self._txn_manager
         if self._fence is not None:
             manager.transactional_id, manager.transaction_timeout_ms = self._fence, FENCE_TIMEOUT_MS
@@ -171,12 +172,29 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             manager.transactional_id = None  # from here on an idempotent producer like any other
         await self._sender.start()
 
+    async def _bootstrap(self) -> None:
+        # aiokafka lets go of its first connection only once that was answered: cancelled before, it leaves it open.
+        connecting = asyncio.create_task(self.client.bootstrap())
+        try:
+            await asyncio.shield(connecting)
+        finally:
+            await asyncio.wait([connecting], timeout=BOOTSTRAP_SECONDS)
+            connecting.cancel()
+
     async def abandon(self) -> None:
         """Close it within seconds, without letting it send what it still holds.
 
         `stop` would flush first, and an idempotent producer retries for ever: a record given up could arrive
-        after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections.
+        after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections. Cancelled, it
+        ends them all the same before it lets go.
         """
+        ending = asyncio.create_task(self._end())
+        try:
+            await asyncio.shield(ending)
+        finally:
+            await asyncio.wait([ending])
+
+    async def _end(self) -> None:
         self._closed = True
         sender = self._sender.sender_task
         while sender is not None and not sender.done():

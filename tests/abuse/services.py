@@ -129,13 +129,14 @@ def _letters(alias: UUID) -> str:
 @contextmanager
 def everything(engines: Engines, folder: Path) -> Iterator[Here]:
     """The services, started; limits by alias are out of the way, and Redis is waited for on a busy machine, too."""
-    with pytest.MonkeyPatch.context() as patched, asyncio.Runner() as runner:
-        patched.setattr(
-            limits, "REDIS_SECONDS", 30.0
-        )  # else PostgreSQL counts in its place, and nothing is equal
+    with asyncio.Runner() as runner:
         stack = runner.run(_stack())
         try:
-            yield runner.run(_start(runner, stack, engines, folder))
+            # Else PostgreSQL counts in Redis' place, and nothing is equal. Other tests of this process wait as ever.
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(limits, "REDIS_SECONDS", 30.0)
+                here = runner.run(_start(runner, stack, engines, folder))
+            yield here
         finally:
             runner.run(stack.aclose())
 

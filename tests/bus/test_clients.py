@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.api import health
-from shared.bus.broker import connection
+from shared.bus.broker import connection, make_producer
 from shared.bus.bus import pattern_of
 from shared.bus.facts import subscribe_facts
 from shared.bus.progress import Progress
@@ -59,6 +59,32 @@ async def test_a_consumer_is_made_with_the_traps_disarmed(service: Service) -> N
     assert made["_session_timeout_ms"] == 45_000
     assert made["_rebalance_timeout_ms"] == 60_000
     assert bus.broker.config.broker_config.consumer_only, "nothing can be published through it"
+
+
+async def test_a_producer_given_up_at_any_step_of_its_start_leaves_no_connection(service: Service) -> None:
+    """`tests/left_open.py` looks when the loop ends."""
+    for steps in range(0, 60, 2):
+        producer = make_producer(service.kafka, "given-up", fence="given-up")
+        starting = asyncio.create_task(producer.start())
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+            if starting.done():
+                break
+        starting.cancel()
+        await asyncio.wait([starting])
+        await producer.abandon()
+
+
+async def test_a_producer_whose_giving_up_is_cut_short_leaves_no_connection(service: Service) -> None:
+    """`tests/left_open.py` looks when the loop ends."""
+    for steps in range(1, 7):
+        producer = make_producer(service.kafka, "given-up", fence="given-up")
+        await producer.start()
+        ending = asyncio.create_task(producer.abandon())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait([ending])
 
 
 def test_a_pattern_takes_its_topics_and_no_others() -> None:

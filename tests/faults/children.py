@@ -61,9 +61,7 @@ async def write_and_relay(
             async with session.begin():
                 await adding.add(session, topic, key, payload)
             tell.send(version)
-    working = relay("forum", settings)
-    working._publisher = Stopping("forum", settings.kafka)
-    await working.run()
+    await relay("forum", settings, Stopping("forum", settings.kafka)).run()
 
 
 async def relay_and_stop(settings: ServiceSettings, topic: Topic, tell: Connection) -> None:

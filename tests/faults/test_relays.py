@@ -130,8 +130,8 @@ class Slow(Publisher):
 
 
 async def test_of_two_relays_one_publishes_while_the_other_waits(service: Service) -> None:
-    slow = Relay("forum", service.settings)
-    held = slow._publisher = Slow("forum", service.kafka)
+    held = Slow("forum", service.kafka)
+    slow = Relay("forum", service.settings, held)
     await write(service, 0, 1)
     async with relaying(slow):
         await held.at_work.wait()
@@ -151,8 +151,8 @@ async def test_of_two_relays_one_publishes_while_the_other_waits(service: Servic
 async def test_a_relay_whose_connection_ends_in_the_middle_of_a_batch_sends_nothing_more(
     service: Service,
 ) -> None:
-    slow = Relay("forum", service.settings)
-    held = slow._publisher = Slow("forum", service.kafka)
+    held = Slow("forum", service.kafka)
+    slow = Relay("forum", service.settings, held)
     await write(service, 0, 1)
     async with relaying(slow):
         await held.at_work.wait()
@@ -185,8 +185,7 @@ class Unanswered(Publisher):
 
 
 async def test_after_half_an_answer_only_the_acknowledged_prefix_is_settled(service: Service) -> None:
-    relay = Relay("forum", service.settings)
-    relay._publisher = Unanswered("forum", service.kafka)
+    relay = Relay("forum", service.settings, Unanswered("forum", service.kafka))
     await write(service, *range(10))
     async with relaying(relay):
         await eventually(partial(service.has, EMPTY))

@@ -84,9 +84,16 @@ async def test_a_poison_record_is_counted_and_stands_among_the_dead_letters(serv
         await service.put(service.facts.name, headers=[], value=b"poison")
         await service.put(service.facts.name, NOTICE, key=b"good")
         await eventually(lambda: service.has("SELECT 1 FROM notes WHERE key = 'good'"))
+        labels = {"consumer": group, "topic": service.facts.name}
+
+        async def refused() -> bool:  # perhaps in another partition, and later
+            return (await look()).get(
+                "peercafe_refused_records_total", **labels, reason="envelope"
+            ) is not None
+
+        await eventually(refused)
         after = await look()
         assert after.get("peercafe_dead_letter_records", topic=queue) == before + 1
-        labels = {"consumer": group, "topic": service.facts.name}
         assert after.get("peercafe_refused_records_total", **labels, reason="envelope") == 1
         assert after.get("peercafe_inbox_duplicates_total", consumer=group) == 0
 

@@ -21,6 +21,10 @@ def test_research_is_withdrawn_as_easily_as_given(people: People) -> None:
 def test_a_changed_passphrase_signs_out_everywhere(people: People) -> None:
     browser = people.joined("member", people.town)
     name = browser.page.text.split("Your sign-in name is ")[1].split(".")[0].strip()
+    shared_device = people.stranger()
+    shared_device.open("/forum")
+    shared_device.press("Sign in", sign_in_name=name, passphrase=PASSPHRASE)
+    assert shared_device.path == "/forum"
     browser.open("/me/passphrase")
     browser.press("Change passphrase", passphrase="ikke den rette", new_passphrase="ny lykt gammel bølge")
     assert "That isn’t your passphrase" in browser.page.text
@@ -28,6 +32,11 @@ def test_a_changed_passphrase_signs_out_everywhere(people: People) -> None:
     assert "Sign in with the new one" in browser.page.text
     browser.press("Sign in", sign_in_name=name, passphrase="ny lykt gammel bølge")
     assert "Next café" in browser.page.text
+
+    shared_device.open("/cafes")  # the forum still takes the token that it was shown, for minutes
+    assert shared_device.path == "/sign-in"
+    shared_device.press("Sign in", sign_in_name=name, passphrase="ny lykt gammel bølge")
+    assert shared_device.path == "/", "whoever signs in next there isn't led to what was read before"
 
 
 def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) -> None:
