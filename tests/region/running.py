@@ -25,6 +25,7 @@ from deploy.embedded import guard
 from deploy.embedded.processes import Known, Register
 
 ROOT = Path(__file__).parents[2]
+NORTH = ROOT / "deploy" / "regions" / "north.toml"
 MARK = "PEERCAFE_TEST_REGION"
 START_SECONDS = 200
 STOP_SECONDS = 90
@@ -40,12 +41,14 @@ class RunningRegion:
         harness: Register,
         env: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
+        region_file: Path = NORTH,
     ) -> None:
         self.data = data
         self.output_file = data.with_suffix(".output")
         self._harness = harness
         self._env = dict(env or {})
         self._before = list(before)
+        self._region_file = region_file
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         self.invitation: str | None = None
@@ -60,6 +63,7 @@ class RunningRegion:
                     *self._before,
                     *(sys.executable, "-m", "deploy.command.main", "serve", "all"),
                     *("--port", str(self._port if port is None else port), "--data", str(self.data)),
+                    *("--region-file", str(self._region_file)),
                 ],
                 cwd=ROOT,
                 env={**os.environ, **self._env, MARK: str(self.output_file)},
@@ -154,6 +158,11 @@ class RunningRegion:
             self._process.send_signal(signal.SIGINT)
         return self.wait()
 
+    def end(self) -> None:
+        """Stop it unless it has ended, or was never started."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
     def kill(self) -> None:
         """`kill -9` of the process that runs all services; engines are left over."""
         assert self._process is not None
@@ -212,8 +221,7 @@ def regions() -> Iterator[ARegion]:
         yield make
     finally:
         for region in made:
-            if region._process is not None and region._process.poll() is None:
-                region.stop()
+            region.end()
         assert watching.stdin is not None
         watching.stdin.close()
         watching.wait(60)
