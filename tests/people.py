@@ -104,14 +104,15 @@ class Person:
         self._tokens: dict[str, tuple[str, float]] = {}
         self._exchanging = asyncio.Lock()
 
-    async def exchange(self, audience: str) -> httpx.Response:
-        """Any answer to a token exchange."""
+    async def exchange(self, audience: str, **more: str) -> httpx.Response:
+        """Any answer to a token exchange; `more`: `scope`."""
         asked = {
             "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
             "subject_token": self.session,
             "subject_token_type": "urn:peercafe:token-type:session",
             "audience": audience,
             "client_id": "app",
+            **more,
         }
         answer = await self.people.http.post("/api/identity/token", data=asked)
         if answer.is_success:

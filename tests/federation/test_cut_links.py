@@ -1,11 +1,125 @@
 """A link that is cut while both sides go on, and healed: both agree, nothing went round, nobody was told twice."""
 
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
 import pytest
 
-from tests.federation.regions import Pair
+from deploy.federation.status import NOT_REACHED, STOPPED, UP
+from shared.contracts.topics import POSTS
+from tests import tried
+from tests.federation import going_on, healed
+from tests.federation.agreeing import AGREED_SECONDS, agree, forum_of, links
+from tests.federation.cafes import cafes
+from tests.federation.noticing import noticed
+from tests.federation.records import ends, nothing_went_round, stands_still
+from tests.federation.regions import Pair, other_than
+from tests.federation.sides import Side, both, two_sides
+from tests.people import a_name, eventually
+from tests.region.running import peercafe
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_both_regions_are_joined(pair: Pair) -> None:
-    assert all(region.url for region in pair.regions.values())
+@contextmanager
+def mirror_makers_stopped(pair: Pair) -> Iterator[None]:
+    """As operators on both sides do."""
+    for name, region in pair.regions.items():
+        peercafe(region, "federation", "link", other_than(name), "stop")
+    try:
+        yield
+    finally:
+        for name, region in pair.regions.items():
+            peercafe(region, "federation", "link", other_than(name), "start")
+
+
+@contextmanager
+def network_cut(pair: Pair) -> Iterator[None]:
+    """The way to north is refused, on that to south nothing is heard any more."""
+    pair.way_to("north").cut()
+    pair.way_to("south").cut(silently=True)
+    try:
+        yield
+    finally:
+        for way in pair.ways.values():
+            way.heal()
+
+
+async def nothing_came(here: Side, there: Side) -> None:
+    late = {post for called, post in there.posts.items() if called.startswith("late")}
+    assert not late & await here.known()
+
+
+async def everything_comes(here: Side, there: Side) -> None:
+    await here.sees(*there.posts.values())
+
+
+@pytest.mark.parametrize(
+    ("cut", "told"), [(mirror_makers_stopped, STOPPED), (network_cut, NOT_REACHED)], ids=["link", "network"]
+)
+async def test_both_go_on_while_the_link_is_cut_and_agree_when_it_is_there_again(
+    pair: Pair, cut: Callable[[Pair], AbstractContextManager[None]], told: str
+) -> None:
+    async with two_sides(pair) as sides:
+        north, south = sides
+        with cut(pair):
+            for act in (going_on.write_and_leave, going_on.moderate, going_on.read, going_on.show_community):
+                await both(sides, act)
+            name = a_name("Rowan")
+            twins = [await going_on.take_a_name(side, name) for side in sides]
+            at_the_cafes = await cafes(pair)
+            await both(sides, nothing_came)
+            await eventually(lambda: links(pair), lambda now: {link.link for link in now.values()} == {told})
+            said = await asyncio.to_thread(peercafe, pair.south, "federation", "status", status=1)
+            assert f"south pulls from north: link {told}" in said
+
+        await both(sides, everything_comes)
+        await agree(pair)
+        for side in sides:
+            await healed.erasures_are_acknowledged(side)
+            await healed.one_of_two_is_marked(side, twins)
+        for holds in (
+            healed.late_posts_are_new,
+            healed.who_left_is_gone,
+            healed.the_community_is_shown,
+            healed.foreign_hides_hold_until_the_home_decides,
+            healed.homes_decide,
+        ):
+            await both(sides, holds)
+        await agree(pair)
+        await healed.pages_are_the_same(north, south)
+        assert await cafes(pair) == at_the_cafes
+        await eventually(lambda: stands_still(pair), bool, seconds=AGREED_SECONDS)
+        await nothing_went_round(pair)
+        for side in sides:
+            await side.told(side.host, replies=2)
+            await side.told(side.guest, moderation=4)
+        said = await asyncio.to_thread(peercafe, pair.south, "federation", "status")
+        assert f"south pulls from north: link {UP}" in said
+    tried.count("federation", "links cut and healed")
+    tried.count("federation", "rows the same in two regions", len(await forum_of(pair.north)))
+
+
+async def test_what_comes_once_more_changes_nothing_and_tells_nobody(pair: Pair) -> None:
+    async with two_sides(pair):
+        await agree(pair)
+        forums = [await forum_of(region) for region in pair.regions.values()]
+        notices = [await noticed(region) for region in pair.regions.values()]
+        before = await ends(pair)
+        for name, region in pair.regions.items():
+            await asyncio.to_thread(peercafe, region, "federation", "reset-link", other_than(name))
+
+        def came_again(now: dict[tuple[str, str], int]) -> bool:
+            copies = {name: (name, POSTS.mirrored_from(other_than(name)).name) for name in pair.regions}
+            return all(
+                now[copy] >= before[copy] + before[other_than(name), POSTS.name]
+                for name, copy in copies.items()
+            )
+
+        await eventually(lambda: ends(pair), came_again, seconds=AGREED_SECONDS)
+        await agree(pair)
+        await eventually(lambda: stands_still(pair), bool, seconds=AGREED_SECONDS)
+        assert [await forum_of(region) for region in pair.regions.values()] == forums
+        assert [await noticed(region) for region in pair.regions.values()] == notices
+        await nothing_went_round(pair)
