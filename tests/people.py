@@ -79,9 +79,11 @@ class People:
         _good(await self.http.post("/api/identity/members", json=body))
         return await self.sign_in(names["names"][0])
 
-    async def community(self, operator: "Person") -> str:
+    async def community(
+        self, operator: "Person", *, name: str | None = None, area: str = "By the fjord"
+    ) -> str:
         """A new community, known to identity."""
-        named = {"name": f"Fjellvik {uuid4().hex[:6]}", "area": "By the fjord"}
+        named = {"name": name or f"Fjellvik {uuid4().hex[:6]}", "area": area}
         made = await operator.makes("events", "/communities", named)
         invitation = {"role": "member", "communities": [made["id"]], "count": 1, "days": 1}
 

@@ -13,8 +13,10 @@ from tests.federation import going_on, healed
 from tests.federation.agreeing import AGREED_SECONDS, agree, forum_of, links
 from tests.federation.cafes import cafes
 from tests.federation.noticing import noticed
+from tests.federation.own import own_ids, plant
 from tests.federation.records import ends, nothing_went_round, stands_still
 from tests.federation.regions import Pair, other_than
+from tests.federation.searching import Needles, files, unpacked
 from tests.federation.sides import Side, both, two_sides
 from tests.people import a_name, eventually
 from tests.region.running import peercafe
@@ -123,3 +125,26 @@ async def test_what_comes_once_more_changes_nothing_and_tells_nobody(pair: Pair)
         assert [await forum_of(region) for region in pair.regions.values()] == forums
         assert [await noticed(region) for region in pair.regions.values()] == notices
         await nothing_went_round(pair)
+
+
+async def test_nothing_of_a_regions_own_is_in_any_byte_of_the_other(pair: Pair) -> None:
+    async with two_sides(pair) as sides:
+        planted = {side.name: await plant(side) for side in sides}
+        await agree(pair)
+        needles = {
+            name: Needles.of(await own_ids(region), planted[name]) for name, region in pair.regions.items()
+        }
+        for name, region in pair.regions.items():
+            own, others = needles[name], needles[other_than(name)]
+            assert not own.ids & others.ids
+            at_home: set[bytes] = set()
+            astray: list[tuple[str, str]] = []
+            for place, content in [*await unpacked(region), *files(region)]:
+                there = (own | others).found_in(content)
+                astray += [(place, one.hex()) for one in there & others.all]
+                at_home |= there & own.all if place.startswith("file ") else set()
+            assert not astray
+            assert at_home == own.all, "what can't be found where it is isn't found elsewhere either"
+            tried.count(
+                "federation", "ids and words of the other region sought in each byte", len(others.all)
+            )
