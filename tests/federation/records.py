@@ -8,6 +8,7 @@ from deploy.federation.neighbours import mirrored_topics
 from shared.bus.broker import make_admin
 from shared.bus.reader import reading
 from shared.contracts.topics import CATALOGUE, DIGESTS, Topic
+from shared.settings import KafkaSettings
 from tests.federation.agreeing import compared_once_more
 from tests.federation.regions import Pair, kafka_of, other_than
 from tests.region.running import RunningRegion
@@ -17,15 +18,23 @@ MIRROR_MAKERS_OWN = re.compile(r"mm2-[a-z-]+\.[a-z]+\.internal|heartbeats")
 SHARED = tuple(topic for topic in CATALOGUE if topic.mirrored)
 
 
-async def topics_of(region: RunningRegion) -> set[str]:
-    """All topics of its Kafka but Kafka's and MirrorMaker's own."""
-    admin = make_admin(kafka_of(region), "test")
+async def topics_of(kafka: KafkaSettings) -> set[str]:
+    """All topics there but Kafka's and MirrorMaker's own."""
+    return {
+        name
+        for name in await all_topics(kafka)
+        if not (KAFKAS_OWN.fullmatch(name) or MIRROR_MAKERS_OWN.fullmatch(name))
+    }
+
+
+async def all_topics(kafka: KafkaSettings) -> list[str]:
+    """Names, sorted."""
+    admin = make_admin(kafka, "test")
     try:
         await admin.start()
-        names: list[str] = await admin.list_topics()
+        return sorted(await admin.list_topics())
     finally:
         await admin.close()
-    return {name for name in names if not (KAFKAS_OWN.fullmatch(name) or MIRROR_MAKERS_OWN.fullmatch(name))}
 
 
 async def said_in(region: RunningRegion, topic: Topic) -> dict[str, dict[str, Any]]:
@@ -54,7 +63,9 @@ async def nothing_went_round(pair: Pair) -> None:
     """Each region's topics have its own records alone, each copy the other's; there are no copies of copies."""
     for name, region in pair.regions.items():
         other = other_than(name)
-        assert await topics_of(region) == {topic.name for topic in (*CATALOGUE, *mirrored_topics([other]))}
+        assert await topics_of(kafka_of(region)) == {
+            topic.name for topic in (*CATALOGUE, *mirrored_topics([other]))
+        }
         for topic in SHARED:
             own = await said_in(region, topic)
             assert {said["home"] for said in own.values()} <= {name}

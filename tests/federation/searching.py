@@ -17,9 +17,9 @@ from uuid import UUID
 import asyncpg
 from redis.asyncio import Redis
 
-from shared.bus.broker import make_admin
 from shared.bus.reader import reading
 from tests.engines import SERVICES
+from tests.federation.records import all_topics
 from tests.federation.regions import kafka_of
 from tests.region.running import RunningRegion
 from tests.unlinkability.canaries import Canaries, traces_in
@@ -110,15 +110,9 @@ async def tables(region: RunningRegion, service: str) -> dict[str, list[str]]:
 
 async def topics(region: RunningRegion) -> dict[str, bytes]:
     """Keys, values and headers of all records of all topics, MirrorMaker's and Kafka's own too."""
-    admin = make_admin(kafka_of(region), "test")
-    try:
-        await admin.start()
-        names = await admin.list_topics()
-    finally:
-        await admin.close()
     found = {}
     async with reading(kafka_of(region)) as reader:
-        for name in sorted(names):
+        for name in await all_topics(kafka_of(region)):
             found[name] = b"\n".join([_record(record) async for record in reader.records(name)])
     return found
 

@@ -66,6 +66,15 @@ class Side:
         wanted = {*posts}
         await eventually(self.known, lambda known: wanted <= known, seconds=MIRRORED_SECONDS)
 
+    async def finds(self, *threads: Json) -> None:
+        """Wait until these can be read."""
+        for thread in threads:
+            await eventually(
+                lambda thread=thread: self.consultant.asks("GET", "forum", f"/threads/{thread['id']}"),
+                lambda answer: answer.status_code == 200,
+                seconds=MIRRORED_SECONDS,
+            )
+
     async def known(self) -> set[str]:
         """All posts that are here, were counted, and told of."""
         async with forum_database(self.region) as connection:
@@ -149,6 +158,7 @@ async def _opened(north: Side, south: Side) -> None:
 
     async def answer(here: Side, there: Side) -> None:
         await here.sees(there.thread["posts"][0]["id"], there.farewell["posts"][0]["id"])
+        await here.finds(there.thread, there.farewell)
         await here.answers("elsewhere", there.thread, "Here they are dark.")
         await here.answers("to the leaver", there.farewell, "Take care.")
         await here.writes("by the leaver", here.leaver, there.thread, "I say little.")

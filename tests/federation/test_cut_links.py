@@ -9,6 +9,7 @@ import pytest
 from deploy.federation.status import NOT_REACHED, STOPPED, UP
 from shared.contracts.topics import POSTS
 from tests import tried
+from tests.faults.agreeing import all_is_sent
 from tests.federation import going_on, healed
 from tests.federation.agreeing import AGREED_SECONDS, agree, forum_of, links
 from tests.federation.cafes import cafes
@@ -70,6 +71,8 @@ async def test_both_go_on_while_the_link_is_cut_and_agree_when_it_is_there_again
                 await both(sides, act)
             name = a_name("Rowan")
             twins = [await going_on.take_a_name(side, name) for side in sides]
+            for region in pair.regions.values():
+                await all_is_sent(region)
             at_the_cafes = await cafes(pair)
             await both(sides, nothing_came)
             await eventually(lambda: links(pair), lambda now: {link.link for link in now.values()} == {told})

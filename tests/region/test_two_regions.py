@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,9 +21,10 @@ from deploy.embedded import guard
 from deploy.embedded.processes import Known, Register
 from deploy.federation.neighbours import mirrored_topics
 from deploy.federation.running import folder_of
-from shared.bus.broker import make_admin
 from shared.contracts.topics import CATALOGUE
 from shared.settings import KafkaSettings
+from tests.federation.records import topics_of
+from tests.federation.regions import other_than
 from tests.people import PASSPHRASE, People, Person, a_name, eventually
 from tests.region.running import ROOT, START_SECONDS, STOP_SECONDS
 from tests.web.browser import Browser
@@ -133,24 +133,6 @@ async def read_by(person: Person, thread: dict[str, Any], *, seconds: float) -> 
     )
 
 
-MIRROR_MAKERS_OWN = re.compile(r"mm2-[a-z-]+\.[a-z]+\.internal|heartbeats")
-
-
-async def topics_of(region: OneOfTwo) -> set[str]:
-    """All topics of its Kafka but Kafka's and MirrorMaker's own."""
-    admin = make_admin(KafkaSettings(bootstrap_servers=region.engines["kafka"]), "test")
-    try:
-        await admin.start()
-        names: list[str] = await admin.list_topics()
-    finally:
-        await admin.close()
-    return {name for name in names if not name.startswith("__") and not MIRROR_MAKERS_OWN.fullmatch(name)}
-
-
-def other_than(region: OneOfTwo) -> str:
-    return "south" if region.data.name == "north" else "north"
-
-
 def mirror_maker(region: OneOfTwo) -> psutil.Process:
     [pid] = [one.pid for one in Register(region.data / "processes.json").read() if one.name == "mirror-maker"]
     return psutil.Process(pid)
@@ -178,8 +160,8 @@ def on_the_page(region: OneOfTwo, receipt: str, language: str) -> str:
 async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation: Federation) -> None:
     for one in (federation.north, federation.south):
         assert f"is open at {one.url}" in federation.said
-        assert await topics_of(one) == {
-            topic.name for topic in (*CATALOGUE, *mirrored_topics([other_than(one)]))
+        assert await topics_of(KafkaSettings(bootstrap_servers=one.engines["kafka"])) == {
+            topic.name for topic in (*CATALOGUE, *mirrored_topics([other_than(one.data.name)]))
         }
     async with People(federation.north) as north, People(federation.south) as south:  # type: ignore[arg-type]
         anna, berit = await a_member(north, "Heather"), await a_member(south, "Juniper")
