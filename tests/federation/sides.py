@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.federation import noticing
@@ -70,7 +71,7 @@ class Side:
         """Wait until these can be read."""
         for thread in threads:
             await eventually(
-                lambda thread=thread: self.consultant.asks("GET", "forum", f"/threads/{thread['id']}"),
+                partial(self.consultant.asks, "GET", "forum", f"/threads/{thread['id']}"),
                 lambda answer: answer.status_code == 200,
                 seconds=MIRRORED_SECONDS,
             )
@@ -163,11 +164,7 @@ async def _opened(north: Side, south: Side) -> None:
         await here.answers("to the leaver", there.farewell, "Take care.")
         await here.writes("by the leaver", here.leaver, there.thread, "I say little.")
 
-    async def arrive(here: Side, there: Side) -> None:
-        await here.sees(*there.posts.values())
-
     await both((north, south), answer)
-    await both((north, south), arrive)
     for side in (north, south):
-        await side.sees(side.posts["at home"])
+        await side.sees(*north.posts.values(), *south.posts.values())
         side.noticed = await noticing.noticed(side.region)
