@@ -5,20 +5,31 @@ import asyncio
 import importlib
 import sys
 import time
+from functools import partial
+from typing import Any
 
 import uvloop
 from rich.console import Console
+from rich.status import Status
 
 from benchmarks.lines import Line, Result
+from benchmarks.progress import showing
 from benchmarks.report import write
 from deploy.collector import settle
 from tests.engines import Engines, running_engines
 
 # The whole region first: later parts' engines would share memory and processor with it.
-PARTS = ("whole_region", "writing", "digesting", "reading", "growing", "relaying", "consuming", "arriving")
+PARTS = (
+    *("whole_region", "writing", "digesting", "reading", "growing", "relaying", "consuming", "arriving"),
+    *("applying", "rebuilding", "linking"),
+)
 # These run product and peer in this process: on the loop that a region's process has.
-ON_UVLOOP = {"relaying", "consuming", "arriving"}
-LONG: dict[str, dict[str, int]] = {"relaying": {"rows": 500_000}, "growing": {"posts": 1_000_000}}
+ON_UVLOOP = {"relaying", "consuming", "arriving", "applying"}
+LONG: dict[str, dict[str, Any]] = {
+    "relaying": {"rows": 500_000},
+    "growing": {"posts": 1_000_000},
+    "rebuilding": {"posts": (500_000, 1_000_000), "rounds": 1},  # a round takes minutes
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -41,7 +52,9 @@ def measure(engines: Engines, parts: list[str], console: Console, *, long: bool)
     results: list[Result] = []
     for number, part in enumerate(parts, start=1):
         began = time.monotonic()
-        with console.status(f"{number}/{len(parts)}: measuring {part} …"):
+        saying = f"{number}/{len(parts)}: measuring {part}"
+        with console.status(f"{saying} …") as status:
+            showing.set(partial(say, status, saying))
             module = importlib.import_module(f"benchmarks.{part}")
             settle()  # as a region's process does: ours and the peers are measured in this one
             run = uvloop.run if part in ON_UVLOOP else asyncio.run
@@ -51,6 +64,11 @@ def measure(engines: Engines, parts: list[str], console: Console, *, long: bool)
             console.log(f"  {result.line.name}: {result.ratio:.2f} {result.notes}")
         results += found
     return results
+
+
+def say(status: Status, saying: str, what: str) -> None:
+    """What a part is doing."""
+    status.update(f"{saying}: {what} …")
 
 
 def known_lines() -> list[Line]:

@@ -3,8 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,22 +13,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from benchmarks.lines import Line, Result, interleaved
+from benchmarks.records import put
 from benchmarks.service import Service, service_on
-from shared.bus.broker import BATCH, connection, make_broker, make_producer
+from shared.bus.broker import BATCH, connection, make_broker
 from shared.bus.bus import Bus
 from shared.bus.facts import subscribe_facts
 from shared.bus.records import Received
 from shared.bus.state import subscribe_state
-from shared.contracts.envelope import Envelope, read_headers
+from shared.contracts.envelope import read_headers
 from shared.contracts.payloads.forum import PostPublished
 from shared.contracts.payloads.notices import NoticeAddressed
-from shared.contracts.payloads.payload import Payload
 from shared.contracts.topics import Kind, Topic
 from shared.database.engine import make_engine, make_sessions
 from tests.engines import Engines
 
 RECORDS, FACTS, FACTS_ONE_BY_ONE, KEYS = 50_000, 20_000, 1_000, 2_000
-AT = datetime(2026, 11, 1, tzinfo=UTC)
 PATIENCE = 120.0
 
 VALIDATING = Line(
@@ -85,26 +83,6 @@ class Stopwatch:
     def rate(self) -> float:
         """Records a second, the first batch left out."""
         return (self._seen - self._first) / (self._ended - self._started)
-
-
-async def put(service: Service, topic: Topic, keyed: Sequence[tuple[str, Payload]]) -> None:
-    """Records as our relay publishes them: an envelope with an id of its own each."""
-    producer = make_producer(service.settings.kafka, "benchmark")
-    await producer.start()
-    try:
-        for start in range(0, len(keyed), BATCH):
-            futures = [
-                await producer.send(
-                    topic.name,
-                    payload.model_dump_json().encode(),
-                    key=key.encode(),
-                    headers=Envelope(uuid4(), payload.type, "peercafe/forum", AT).headers(),
-                )
-                for key, payload in keyed[start : start + BATCH]
-            ]
-            await asyncio.gather(*futures)
-    finally:
-        await producer.stop()
 
 
 async def by_bus(service: Service, subscribe: Callable[[Bus], object], watch: Stopwatch) -> float:
@@ -182,7 +160,9 @@ async def _apply_one(database: asyncpg.Connection, group: str, record: Any) -> N
 async def posts_on_a_topic(service: Service) -> Topic:
     """Posts of about 600 bytes, each of a key of its own."""
     topic = await service.topic(Kind.STATE, PostPublished)
-    await put(service, topic, [(str(uuid4()), a_post(number)) for number in range(RECORDS)])
+    await put(
+        service.settings.kafka, ((topic.name, str(uuid4()), a_post(number)) for number in range(RECORDS))
+    )
     return topic
 
 
@@ -215,8 +195,8 @@ async def facts_on_a_topic(service: Service) -> Topic:
     """Facts over KEYS keys, and a table to count them in."""
     topic = await service.topic(Kind.FACTS, NoticeAddressed)
     keys = [str(uuid4()) for _ in range(KEYS)]
-    facts = [(keys[number % KEYS], NoticeAddressed(category="replies")) for number in range(FACTS)]
-    await put(service, topic, facts)
+    fact = NoticeAddressed(category="replies")
+    await put(service.settings.kafka, ((topic.name, keys[number % KEYS], fact) for number in range(FACTS)))
     async with service.connected() as database:
         await database.execute(PROJECTION)
     return topic

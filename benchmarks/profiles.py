@@ -9,7 +9,8 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import consuming, relaying
+from benchmarks import applying, consuming, relaying
+from benchmarks.neighbour import SOUTH, fresh_topics, posts_of, publish
 from benchmarks.service import service_on
 from deploy.collector import settle
 from shared.contracts.payloads.forum import PostPublished
@@ -54,6 +55,14 @@ async def run(engines: Engines) -> None:
         "projection",
         f"Inbox and upsert, {consuming.FACTS:,} facts over 2,000 keys.",
         lambda: consuming.by_projection(service, facts),
+    )
+    await publish(await fresh_topics(engines, SOUTH), posts_of(SOUTH, applying.RECORDS), SOUTH)
+
+    async def into_a_new_database() -> float:
+        return await applying.by_replicas(await service_on(engines))
+
+    await keep(
+        "applying", f"A neighbour's posts, {applying.RECORDS:,} of 330 characters.", into_a_new_database
     )
 
 
