@@ -22,6 +22,6 @@ async def cafes(pair: Pair) -> dict[tuple[str, str], Any]:
                 found[name, table] = [row[0] for row in rows]
         finally:
             await connection.close()
-        for topic in (COMMUNITIES, GATHERINGS):
-            found[name, topic.name] = await said_in(region, topic)
+        for topic, said in (await said_in(region, (COMMUNITIES, GATHERINGS))).items():
+            found[name, topic] = said
     return found

@@ -11,21 +11,25 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 from redis.asyncio import Redis
 
-from shared.bus.reader import reading
 from tests.engines import SERVICES
-from tests.federation.records import all_topics
+from tests.federation.records import all_topics, everything_on
 from tests.federation.regions import kafka_of
 from tests.region.running import RunningRegion
-from tests.unlinkability.canaries import Canaries, traces_in
+from tests.unlinkability.canaries import LENGTH, LETTERS, Canaries
 
-DASHED = re.compile(rb"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-DIGITS = re.compile(rb"(?i)[0-9a-f]{32,}")
+DIGITS = b"0123456789"
+HEXADECIMAL = DIGITS + b"abcdefABCDEF"
+CONSONANTS = (LETTERS + LETTERS.upper()).encode()
+# Begins with what is rare: some hundred megabytes are looked through.
+INSIDE = re.compile(rb"-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-")
+BEFORE, AFTER = 8, 12  # digits of an id around that
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 Place = tuple[str, bytes]  # what it is called, and all its bytes
@@ -56,13 +60,13 @@ class Needles:
     def found_in(self, content: bytes) -> set[bytes]:
         """Those of `all` that stand in it."""
         ids = {UUID(text).bytes for text in dashed_in(content)}
-        for run in map(bytes.decode, DIGITS.findall(content)):
-            ids |= {bytes.fromhex(run[at : at + 32]) for at in range(len(run) - 31)}
+        ids |= {bytes.fromhex(text.decode()) for text in windows(content, HEXADECIMAL, 32)}
         for version in self._versions.finditer(content):
             begins = version.start() - 6
             if begins >= 0 and (id_ := content[begins : begins + 16]) in self.ids:
                 ids.add(id_)
-        return {*(self.ids & ids), *(self.words & traces_in(content))}
+        traces = {*windows(content, CONSONANTS, LENGTH), *windows(content, DIGITS, LENGTH)}
+        return {*(self.ids & ids), *(self.words & {trace.lower() for trace in traces})}
 
     @property
     def _versions(self) -> re.Pattern[bytes]:
@@ -71,16 +75,48 @@ class Needles:
         return re.compile(rb"(?s)[" + (versions or rb"\x00") + rb"](?=.[\x80-\xbf])")
 
 
+class Search:
+    """Looks through each content once, however many files have it: databases begin as copies of each other."""
+
+    def __init__(self, needles: Needles) -> None:
+        self._needles = needles
+        self._found = dict[bytes, set[bytes]]()
+
+    def found_in(self, content: bytes) -> set[bytes]:
+        """Those of the needles that stand in it."""
+        known = sha256(content).digest()
+        if known not in self._found:
+            self._found[known] = self._needles.found_in(content)
+        return self._found[known]
+
+
 def dashed_in(content: bytes) -> Iterator[str]:
     """All ids that stand there as text."""
-    return (match.decode() for match in DASHED.findall(content))
+    for inside in INSIDE.finditer(content):
+        text = content[max(inside.start() - BEFORE, 0) : inside.end() + AFTER]
+        with suppress(ValueError):  # something else with dashes
+            yield str(UUID(text.decode(errors="replace")))
+
+
+def windows(content: bytes, alphabet: bytes, length: int) -> Iterator[bytes]:
+    """All stretches of that length with bytes of the alphabet only."""
+    belongs = content.translate(bytes(byte in alphabet for byte in range(256)))
+    wanted = b"\1" * length
+    begins = belongs.find(wanted)
+    while begins >= 0:
+        ends = belongs.find(b"\0", begins)
+        ends = len(content) if ends < 0 else ends
+        for at in range(begins, ends - length + 1):
+            yield content[at : at + length]
+        begins = belongs.find(wanted, ends)
 
 
 def files(region: RunningRegion) -> Iterator[Place]:
     """Everything the region has on disk: segments, tables, write-ahead logs, logs, secrets."""
     for path in sorted(region.data.rglob("*")):
         with suppress(FileNotFoundError):  # gone meanwhile
-            if path.is_file() and not path.is_symlink():
+            # Kafka's indexes are made large and empty.
+            if path.is_file() and not path.is_symlink() and path.stat().st_blocks:
                 yield f"file {path.relative_to(region.data)}", path.read_bytes().rstrip(b"\0")
 
 
@@ -110,11 +146,9 @@ async def tables(region: RunningRegion, service: str) -> dict[str, list[str]]:
 
 async def topics(region: RunningRegion) -> dict[str, bytes]:
     """Keys, values and headers of all records of all topics, MirrorMaker's and Kafka's own too."""
-    found = {}
-    async with reading(kafka_of(region)) as reader:
-        for name in await all_topics(kafka_of(region)):
-            found[name] = b"\n".join([_record(record) async for record in reader.records(name)])
-    return found
+    kafka = kafka_of(region)
+    found = await everything_on(kafka, await all_topics(kafka))
+    return {topic: b"\n".join(map(_record, records)) for topic, records in found.items()}
 
 
 async def redis(region: RunningRegion) -> bytes:
