@@ -40,7 +40,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     home = Home(settings.region, HybridLogicalClock())
     replicas = Replicas(home, settings.neighbours)
     writers = Writers()
-    relay = Relay("forum", settings)
+    relay = Relay("forum", settings, neighbours=settings.neighbours)
     verifier = TokenVerifier(
         fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="forum"
     )
@@ -96,7 +96,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     routes.install(app, http.routers)
     health.install(app, bus)
     told = metrics.install(app, bus=bus, engine=engine, statements=statements, relay=relay, exact=True)
-    told.states.append(Told(sessions, replicas.refused, settings.neighbours).look)
+    told.states.append(Told(sessions, replicas.refused, bus.consumers, settings.neighbours).look)
     return app
 
 

@@ -18,7 +18,9 @@ from shared.bus.records import Received
 from shared.telemetry.logging import describe
 
 DRAIN_SECONDS = 45.0  # less than the rebalance timeout
-RECORDS_OWN_FAULT = ("22", "23")  # SQLSTATE classes: data exception, integrity constraint violation
+# SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded (too long for an index, or to be
+# searched in).
+RECORDS_OWN_FAULT = ("22", "23", "54")
 
 Store = Callable[[list[Received[Any]]], Awaitable[None]]
 

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+from shared import clock
 from shared.bus.broker import Producer, make_producer
 from shared.bus.dead_letters import destination, fits_a_letter, letter_of
 from shared.bus.reading import Refused
+from shared.hlc import milliseconds
 from shared.settings import KafkaSettings
 
 BURY_SECONDS = 10.0
@@ -38,7 +40,9 @@ class DeadLetters:
             destination(self._service, refused.topic).name,
             letter_of(consumer, refused).model_dump_json().encode(),
             key=record.key if fits_a_letter(record) else None,
-            timestamp_ms=record.timestamp,  # already cut; our own clock would tell when the record came
+            # Already cut; our own clock would tell when the record came. But Kafka takes nothing from the future, and a
+            # letter that it refuses would hold up the partition.
+            timestamp_ms=min(record.timestamp, milliseconds(clock.now())),
         )
         return future
 

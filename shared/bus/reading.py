@@ -15,6 +15,9 @@ from shared.contracts.topics import Topic
 
 Raw: TypeAlias = ConsumerRecord  # keys and values as bytes
 
+UNKNOWN_TYPE = "unknown-type"  # why a record waits until an upgrade
+REPLY = "reply_to"  # by which FastStream is asked for an answer; no region's forum writes it
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -73,12 +76,15 @@ def read(record: Raw, source: Source) -> Received[Any] | None:
 
     Raises EnvelopeError, ValidationError or _Unreadable.
     """
-    _, event_id, type_, _, time = read_headers(dict(record.headers))
+    headers = dict(record.headers)
+    _, event_id, type_, _, time = read_headers(headers)
+    if source.origin is not None and REPLY in headers:
+        raise _Unreadable("reply-to")
     read_payload = source.readers.get(type_)
     if read_payload is None:
         if type_ == KEEP_ALIVE:
             return None
-        raise _Unreadable("unknown-type")
+        raise _Unreadable(UNKNOWN_TYPE)
     body = record.value
     if body is None:
         raise _Unreadable("no-body")

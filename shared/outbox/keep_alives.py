@@ -1,11 +1,13 @@
 """When which topic gets a keep-alive: daily where members' texts stand, hourly on the switchboard's way.
 
 A Kafka segment rolls only when something is appended, so without them erased texts and handled records would
-stay on the disk of a quiet partition (FIELD-NOTES, Erasing from Kafka).
+stay on the disk of a quiet partition (FIELD-NOTES, Erasing from Kafka). Our copies of neighbours' topics get them from
+us: theirs don't come while a link is cut.
 """
 
 import math
 import time
+from collections.abc import Iterable
 
 from shared.contracts.topics import CATALOGUE, Topic
 from shared.outbox.publisher import Publisher
@@ -21,13 +23,16 @@ def interval_of(topic: Topic) -> float | None:
 
 
 class KeepAlives:
-    """The keep-alives of one service's topics; the first are due at once: nobody knows when the last were."""
+    """The keep-alives of one service's topics; the first are due at once: nobody knows when the last were.
 
-    def __init__(self, service: str, publisher: Publisher) -> None:
+    And of the copies of those topics that there are of `neighbours`.
+    """
+
+    def __init__(self, service: str, publisher: Publisher, neighbours: Iterable[str] = ()) -> None:
         self._publisher = publisher
-        self._due = {
-            topic: 0.0 for topic in CATALOGUE if topic.publisher == service and interval_of(topic) is not None
-        }
+        own = [topic for topic in CATALOGUE if topic.publisher == service]
+        copies = [topic.mirrored_from(region) for region in neighbours for topic in own if topic.mirrored]
+        self._due = {topic: 0.0 for topic in (*own, *copies) if interval_of(topic) is not None}
 
     def are_due(self) -> bool:
         """Whether any is."""

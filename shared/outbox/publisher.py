@@ -97,7 +97,7 @@ class Publisher:
         return acknowledged
 
     async def keep_alive(self, topic: Topic) -> None:
-        """Append a record that says nothing to every partition, at the real time.
+        """Append a record that says nothing to every partition, at the real time; of a copy where there is one.
 
         Raises KafkaError, OSError or TimeoutError.
         """
@@ -105,6 +105,8 @@ class Publisher:
             raise KafkaConnectionError("there is no producer")
         producer = self._producer
         async with asyncio.timeout(PUBLISH_SECONDS):
+            if topic.origin is not None and not await _is_there(producer, topic):
+                return
             partitions = await producer.partitions_for(topic.name)
             at = clock.now()
             headers = headers_of(uuid4(), KEEP_ALIVE, self.source, at)
@@ -174,6 +176,11 @@ class Publisher:
             headers=headers_of(row["event_id"], row["type"], self.source, row["occurred_at"]),
         )
         return added is not None
+
+
+async def _is_there(producer: Producer, topic: Topic) -> bool:
+    """Asked so that nothing waits for it: rows do meanwhile."""
+    return topic.name in (await producer.client.fetch_all_metadata()).topics()
 
 
 def headers_of(event_id: UUID, type_: str, source: str, time: datetime) -> list[tuple[str, bytes]]:

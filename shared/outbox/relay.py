@@ -51,12 +51,22 @@ class Swept:
 
 
 class Relay:
-    """One service's relay. `run` it as a task; call `wake` after each commit that may have added rows."""
+    """One service's relay. `run` it as a task; call `wake` after each commit that may have added rows.
 
-    def __init__(self, service: str, settings: ServiceSettings, publisher: Publisher | None = None) -> None:
+    `neighbours`: regions of whose topics of this kind there are copies here.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        settings: ServiceSettings,
+        publisher: Publisher | None = None,
+        *,
+        neighbours: Sequence[str] = (),
+    ) -> None:
         self._dsn = settings.database_url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://")
         self._publisher = publisher or Publisher(service, settings.kafka)
-        self._keep_alives = KeepAlives(service, self._publisher)
+        self._keep_alives = KeepAlives(service, self._publisher, neighbours)
         self._wakes = Wakes(settings.redis_url.get_secret_value(), settings.redis_prefix)
         self.published = Counter[str]()  # rows that Kafka took, by topic
         self._failures = 0

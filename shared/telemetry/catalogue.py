@@ -155,7 +155,8 @@ FEDERATION_REFUSED = Metric(
     "peercafe_federation_refused_records",
     Kind.COUNTER,
     ("region", "topic", "reason"),
-    "Records that were read but not believed: of another home than their topic's, or with an id that doesn't recompute.",
+    "Records that were refused: of another home than their topic's, with an id that doesn't recompute, huge, or"
+    " unreadable.",
 )
 PROCESS_START = Metric(
     "process_start_time_seconds", Kind.GAUGE, (), "When the process started, in seconds since 1970."

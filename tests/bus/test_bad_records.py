@@ -1,5 +1,6 @@
 """One bad record sinks no other: it is set aside, or waits where it can't be."""
 
+import secrets
 from uuid import uuid4
 
 from aiokafka.structs import TopicPartition
@@ -86,6 +87,18 @@ async def test_what_only_the_database_refuses_is_found_among_the_good_and_set_as
         await eventually(lambda: service.has_dead_letters(3))
     assert {one.letter.error for one in await service.dead_letters()} == {"sqlstate-22021"}
     assert {one.letter.offset for one in await service.dead_letters()} == bad
+
+
+async def test_what_is_too_long_for_an_index_is_set_aside(service: Service) -> None:
+    await service.execute("CREATE INDEX ON notes (body)")
+    await service.put(service.states.name, thread_opened(secrets.token_hex(50_000)), key=b"long")
+    await service.put(service.states.name, thread_opened(), key=b"fine")
+    bus = service.bus()
+    subscribe_state(bus, service.states, group=service.group("long"), apply=note_down)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes WHERE key = 'fine'"))
+        await eventually(lambda: service.has_dead_letters(1))
+    assert [one.letter.error for one in await service.dead_letters()] == ["sqlstate-54000"]
 
 
 async def test_a_refused_fact_is_not_in_the_inbox(service: Service) -> None:

@@ -1,7 +1,7 @@
 """What digests say, in numbers for operators: whether each neighbour has what we wrote, and whether it is heard."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from services.forum.digests.hearing import Refusals
 from services.forum.replicas.marking import KIND_OF
 from shared import clock
+from shared.bus.batches import Consumer
+from shared.bus.reading import UNKNOWN_TYPE
 from shared.database.faults import ERRORS
 from shared.telemetry import catalogue
 from shared.telemetry.families import Family, Labels, counter, gauge
@@ -30,21 +32,35 @@ class Told:
     """The families of federation; nothing in a region without neighbours."""
 
     def __init__(
-        self, sessions: async_sessionmaker[AsyncSession], refused: Refusals, neighbours: Collection[str]
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        refused: Refusals,
+        consumers: Mapping[str, Consumer],
+        neighbours: Collection[str],
     ) -> None:
         self._sessions = sessions
         self._refused = refused
+        self._consumers = consumers
         self._neighbours = sorted(neighbours)
 
     async def look(self) -> Iterable[Family]:
         """Ask the database."""
         if not self._neighbours:
             return []
-        refused: dict[Labels, float] = dict(self._refused.items())
+        refused: dict[Labels, float] = dict((self._refused + self._set_aside()).items())
         told = [counter(catalogue.FEDERATION_REFUSED, refused)]
         with suppress(*DATABASE_AWAY):
             told += await self._compared()
         return told
+
+    def _set_aside(self) -> Refusals:
+        """What wasn't even readable. An unknown type isn't anybody's fault: it waits for a release that knows it."""
+        return Refusals({
+            (source.origin, source.topic.name, reason): count
+            for consumer in self._consumers.values()
+            for (topic, reason), count in consumer.refused.items()
+            if reason != UNKNOWN_TYPE and (source := consumer.sources[topic]).origin is not None
+        })  # fmt: skip
 
     async def _compared(self) -> Iterable[Family]:
         buckets: dict[Labels, float] = {}

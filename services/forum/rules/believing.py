@@ -1,6 +1,6 @@
 """Whether a record may be believed, from the record alone and in any order."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from services.forum.rules.identities import is_entity_of, is_profile_of, time_of
 from shared.contracts.payloads.forum import (
@@ -17,6 +17,16 @@ from shared.contracts.payloads.payload import COUNTER_BITS, State
 
 HIGHEST_VERSION = 2**63 - 1
 
+# Characters, and of decisions hides and lifts: about four times what this release lets its members write, so that
+# another one may allow more. What is far longer would take minutes to render, and fits into no index.
+LONGEST: Mapping[type[State], Mapping[str, int]] = {
+    ProfilePresented: {"name": 120, "community": 1000},
+    ThreadOpened: {"title": 500},
+    PostPublished: {"body": 65_536},
+    ModerationDecided: {"hides": 100, "lifts": 1000},
+}
+LONGEST_REASON = 1000
+
 
 def fault_of(
     state: State, *, key: str, origin: str | None, region: str, neighbours: Collection[str]
@@ -24,7 +34,7 @@ def fault_of(
     """Why `region` refuses a record (a code for the security log), or None.
 
     `origin` is the prefix of the topic it came on (None: the region's own); it must be a configured neighbour and name
-    the record's home. `key` is the record's. Ids of entity and author must recompute.
+    the record's home. `key` is the record's. Ids of entity and author must recompute. Nothing from elsewhere may be huge.
     """
     if origin is not None and (origin not in neighbours or origin == region):
         return "origin"
@@ -32,7 +42,9 @@ def fault_of(
         return "home"
     if key != str(state.id) or not 0 <= state.version <= HIGHEST_VERSION:
         return "key"
-    return None if _is_genuine(state) else "id"
+    if not _is_genuine(state):
+        return "id"
+    return "size" if origin is not None and _is_too_long(state) else None
 
 
 def _is_genuine(state: State) -> bool:
@@ -62,4 +74,13 @@ def _is_genuine(state: State) -> bool:
 def _is_authored(state: PostPublished | ThreadOpened | ReactionGiven) -> bool:
     return is_entity_of(state.id, state.home, bytes.fromhex(state.nonce)) and is_profile_of(
         state.author_id, state.home, bytes.fromhex(state.author_nonce)
+    )
+
+
+def _is_too_long(state: State) -> bool:
+    for name, longest in LONGEST.get(type(state), {}).items():
+        if len(getattr(state, name) or ()) > longest:
+            return True
+    return isinstance(state, ModerationDecided) and any(
+        len(hide.reason) > LONGEST_REASON for hide in state.hides
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.forum.rules.believing import fault_of
-from shared.contracts.payloads.forum import ErasureRequested, ModerationDecided, PostPublished
+from shared.contracts.payloads.forum import ErasureRequested, Hide, ModerationDecided, PostPublished
 from shared.contracts.payloads.payload import State
 from tests.forum.rules.histories import REGIONS, World
 from tests.forum.rules.replica import Came, Replica, Rules, came
@@ -102,6 +102,22 @@ def _a_version_beyond_all(record: Came, _world: World) -> Came | None:
     return _changed(record, version=2**63)
 
 
+def _huge(record: Came, _world: World) -> Came | None:
+    texts = [name for name in ("name", "title", "body") if getattr(record.state, name, None) is not None]
+    return _changed(record, **dict.fromkeys(texts, "x" * 70_000)) if texts and record.origin else None
+
+
+def _too_many_hides(record: Came, _world: World) -> Came | None:
+    if record.origin is None:
+        return None
+    target, home = UUID(int=9), record.state.home
+    state = ModerationDecided(
+        id=f"{target}:{home}", home=home, version=record.state.version, target_id=target, target_kind="post",
+        hides=tuple(Hide(id=UUID(int=number), reason="Because") for number in range(101)),
+    )  # fmt: skip
+    return Came(record.origin, state.id, state)
+
+
 def _an_unknown_kind(record: Came, _world: World) -> Came | None:
     class Unknown(State):
         type = "peercafe.forum.unknown.v1"
@@ -114,7 +130,7 @@ FORGERIES: tuple[Forge, ...] = (
     _another_home, _on_another_topic, _on_our_own_topic, _under_our_own_prefix, _of_a_stranger, _another_key,
     _another_nonce, _another_author, _an_author_of_another_region, _anothers_id, _another_place_in_the_thread,
     _a_decision_for_another_region, _an_erasure_for_another_region, _a_negative_version, _a_version_beyond_all,
-    _an_unknown_kind,
+    _huge, _too_many_hides, _an_unknown_kind,
 )  # fmt: skip
 
 
