@@ -12,6 +12,8 @@ from shared.settings import KafkaSettings
 
 POLL_MS = 500
 
+Offsets = dict[TopicPartition, int]
+
 
 class Reader:
     """One reading of topics; made by `reading`. Commits nothing, leaves no trace in Kafka."""
@@ -24,9 +26,11 @@ class Reader:
 
         `follow` goes on with what comes after. Raises UnknownTopicOrPartitionError for a topic that isn't there.
         """
-        places = await self._assign(topic)
-        ends = await self._consumer.end_offsets(places)
-        starts = await self._consumer.beginning_offsets(places)
+        places = await self._places(topic)
+        starts, ends = await self._bounds(places)
+        if not follow and starts == ends:
+            return
+        self._consumer.assign(places)
         for place in places:
             self._consumer.seek(place, starts[place])
         reached = dict(starts)
@@ -44,9 +48,8 @@ class Reader:
 
         Raises UnknownTopicOrPartitionError for a topic that isn't there.
         """
-        places = await self._assign(topic)
-        ends = await self._consumer.end_offsets(places)
-        starts = await self._consumer.beginning_offsets(places)
+        places = await self._places(topic)
+        starts, ends = await self._bounds(places)
         return sum(ends[place] - starts[place] for place in places)
 
     async def one(self, topic: str, partition: int, offset: int) -> Raw | None:
@@ -55,10 +58,9 @@ class Reader:
         Raises UnknownTopicOrPartitionError for a topic that isn't there.
         """
         place = TopicPartition(topic, partition)
-        await self._assign(topic)
-        start = (await self._consumer.beginning_offsets([place]))[place]
-        end = (await self._consumer.end_offsets([place]))[place]
-        if not start <= offset < end:
+        await self._places(topic)
+        starts, ends = await self._bounds([place])
+        if not starts[place] <= offset < ends[place]:
             return None
         self._consumer.assign([place])
         self._consumer.seek(place, offset)
@@ -70,12 +72,18 @@ class Reader:
             reached = await self._consumer.position(place)
         return None
 
-    async def _assign(self, topic: str) -> list[TopicPartition]:
+    async def _places(self, topic: str) -> list[TopicPartition]:
+        # What is asked while something is assigned waits for half a second behind a fetch that finds nothing.
+        if self._consumer.assignment():
+            self._consumer.unsubscribe()
         places = await self._consumer.partitions(topic)
         if not places:
             raise UnknownTopicOrPartitionError(topic)
-        self._consumer.assign(places)
         return places
+
+    async def _bounds(self, places: list[TopicPartition]) -> tuple[Offsets, Offsets]:
+        """Of each place the first offset, and the one after its last."""
+        return await self._consumer.beginning_offsets(places), await self._consumer.end_offsets(places)
 
 
 @asynccontextmanager
