@@ -14,10 +14,9 @@ from benchmarks.service import Service, service_on
 from services.forum.ids import Home
 from services.forum.replicas.announcing import SETTLE
 from services.forum.replicas.applying import Replicas
-from services.forum.replicas.marking import TO_SUM
+from services.forum.replicas.marking import buckets_of
 from services.forum.replicas.tables import TABLES
 from services.forum.rules.believing import fault_of
-from services.forum.rules.buckets import bucket_of
 from shared import clock
 from shared.bus.bus import Bus
 from shared.bus.reading import Source, read
@@ -43,7 +42,7 @@ APPLYING = Line(
     40,
 )
 
-UPSERT, COUNT, MARK = (Named(statement.text) for statement in (TABLE.upsert, SETTLE, TO_SUM))
+UPSERT, COUNT = (Named(statement.text) for statement in (TABLE.upsert, SETTLE))
 APPLIED = (
     "SELECT id, version, body_html, counted, announced_at IS NOT NULL AS announced, received FROM posts"
     " WHERE $1::uuid[] IS NULL OR id = ANY ($1) ORDER BY id"
@@ -89,12 +88,11 @@ async def one_by_one(service: Service) -> float:
 async def _apply_one(database: asyncpg.Connection, received: Received[PostPublished]) -> None:
     post, at = received.payload, clock.now()
     assert fault_of(post, key=received.key, origin=SOUTH, region=HERE, neighbours=[SOUTH]) is None
-    row = TABLE.row(post, json.loads(received.body))
+    records = json.dumps([TABLE.row(post, json.loads(received.body))])
+    taken = {"records": records, "at": at, "buckets": buckets_of("posts", [received])}
     async with database.transaction():
-        await database.execute(UPSERT.sql, *UPSERT.arguments({"records": json.dumps([row]), "at": at}))
+        await database.execute(UPSERT.sql, *UPSERT.arguments(taken))
         await database.fetch(COUNT.sql, *COUNT.arguments(_counting(post, at)))
-        mark = {"kinds": ["posts"], "buckets": [bucket_of("posts", post.id)]}
-        await database.execute(MARK.sql, *MARK.arguments(mark))
 
 
 def _counting(post: PostPublished, at: datetime) -> dict[str, object]:

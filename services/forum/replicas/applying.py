@@ -15,7 +15,7 @@ from services.forum.ids import Home
 from services.forum.replicas.announcing import settle_posts, tell_authors
 from services.forum.replicas.concerns import forget_of, hear
 from services.forum.replicas.held import hold
-from services.forum.replicas.marking import mark
+from services.forum.replicas.marking import KIND_OF, buckets_of
 from services.forum.replicas.tables import TABLES, Table
 from services.forum.rules.believing import fault_of
 from services.forum.rules.merging import highest
@@ -60,8 +60,6 @@ class Replicas:
             await hold(session, _highest(ahead))
         for topic, records in by_topic.items():
             await self._store(session, TABLES[topic], records, at)
-        if self._neighbours:  # else nobody compares
-            await mark(session, (record for records in by_topic.values() for record in records))
 
     async def _refuse_the_rest(
         self, session: AsyncSession, received: list[Received[Any]]
@@ -92,7 +90,9 @@ class Replicas:
     ) -> None:
         newest = _highest(records)
         rows = [table.row(record.payload, json.loads(record.body)) for record in newest]
-        await session.execute(table.upsert, {"records": json.dumps(rows), "at": at})
+        # Without neighbours nobody compares.
+        buckets = buckets_of(KIND_OF[table.topic.name], newest) if self._neighbours else []
+        await session.execute(table.upsert, {"records": json.dumps(rows), "at": at, "buckets": buckets})
         own = _versions(records)
         if table.topic is POSTS:
             read = {record.payload.id: own.get(record.key) for record in newest}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +10,7 @@ from services.forum.replicas.tables import TABLES
 from services.forum.rules.buckets import KINDS, Kind, bucket_of
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import ErasureRequested, ModerationDecided
+from shared.contracts.payloads.payload import State
 
 TO_SUM = text(
     "INSERT INTO buckets_to_sum (kind, bucket)"
@@ -21,9 +21,9 @@ KIND_OF: dict[str, Kind] = {
 }
 
 
-async def mark(session: AsyncSession, records: Iterable[Received[Any]]) -> None:
-    """The buckets of these records may have changed; in the transaction that changes them."""
-    await mark_buckets(session, {_bucket_of(record) for record in records})
+def buckets_of(kind: Kind, records: Iterable[Received[Any]]) -> list[int]:
+    """The buckets that may have changed with these records of one kind."""
+    return sorted({_bucket_of(kind, record.payload) for record in records})
 
 
 async def mark_buckets(session: AsyncSession, buckets: set[tuple[Kind, int]]) -> None:
@@ -33,13 +33,12 @@ async def mark_buckets(session: AsyncSession, buckets: set[tuple[Kind, int]]) ->
         await session.execute(TO_SUM, {"kinds": list(kinds), "buckets": list(numbers)})
 
 
-def _bucket_of(record: Received[Any]) -> tuple[Kind, int]:
-    kind, state = KIND_OF[record.topic], record.payload
+def _bucket_of(kind: Kind, state: State) -> int:
     match state:
         case ModerationDecided():
-            of: UUID = state.target_id
+            of: Any = state.target_id
         case ErasureRequested():
             of = state.erasure_id
         case _:
             of = state.id
-    return kind, bucket_of(kind, of)
+    return bucket_of(kind, of)

@@ -52,15 +52,18 @@ class Table:
 
     @property
     def upsert(self) -> TextClause:
-        """Takes :records (a JSON array), :at. `arrived_at` is that of the first version that came.
+        """Takes :records (a JSON array), :at, :buckets. `arrived_at` is that of the first version that came.
 
-        Which state stands: `rules.merging`.
+        Which state stands: `rules.merging`. The buckets are to be summed up anew (`marking`): a statement of their own
+        would cost each batch a round trip.
         """
         columns = {**self.columns, **STATE, "received": "jsonb"}
         values = ", ".join(_value(c, t) for c, t in columns.items())
         sets = ", ".join(f"{c} = excluded.{c}" for c in [*columns, "projection"] if c not in ("id", "home"))
         return text(
-            f"INSERT INTO {self.name} AS t ({', '.join(columns)}, projection, arrived_at)"
+            "WITH marked AS (INSERT INTO buckets_to_sum (kind, bucket)"
+            f" SELECT '{self.name}', bucket FROM unnest(CAST(:buckets AS bigint[])) AS bucket)"
+            f" INSERT INTO {self.name} AS t ({', '.join(columns)}, projection, arrived_at)"
             f" SELECT {values}, {self.projection}, CAST(:at AS timestamptz)"
             f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(columns)}) ORDER BY r.id"
             f" ON CONFLICT (id) DO UPDATE SET {sets}"
