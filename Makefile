@@ -30,7 +30,7 @@ test-faults test-abuse: setup-dev ## Kills, cuts and floods; forged, hostile and
 test-unlinkability: setup-dev ## Half a year of 29 people, copied and attacked (RATES=write renews the table)
 	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest -s tests/unlinkability
 
-bench: setup-dev ## Speed as ratios against the raw libraries, a quarter of an hour (PARTS=names)
+bench: setup-dev ## Speed as ratios against the raw libraries, twenty minutes (PARTS=names)
 	@.venv/bin/python -m benchmarks $(PARTS)
 
 bench-long: setup-dev ## The large ones: half a million rows, a million posts
