@@ -218,7 +218,7 @@ def make_things(here: Here) -> None:
     here.ids["profile_id"] = thread["author"]["id"]
     here.ids["kind"] = "thanks"
     somebody = here.issuer.bearer("forum", alias=uuid4(), role=MEMBER)
-    here.makes("forum", "/profile", {"name": "Bracken"}, headers=somebody)
+    here.makes("forum", "/profile", {"name": f"Bracken {uuid4().hex[:8]}"}, headers=somebody)
     other = here.makes("forum", "/threads", {"title": "T", "wish": "listen", "body": "B"}, headers=somebody)
     here.pausable = other["posts"][0]["id"]
     ends = str(clock.now().date() + timedelta(days=30))
