@@ -137,10 +137,15 @@ async def decode(message: KafkaMessage) -> Any:
 
 
 class Drain(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Before partitions go to another process, lets the batch in hand end and its commit arrive."""
+    """Before partitions go to another process, lets the batch in hand end and its commit arrive.
+
+    A static member that comes back is given what its predecessor had, also when it asks for other topics now (a new
+    neighbour's, or a new release's): Kafka deals out anew only when its leader joins once more.
+    """
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
+        self._is_settled = False
         self.subscriber: Any = None  # FastStream's, made after its listener
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
@@ -152,4 +157,8 @@ class Drain(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self.subscriber.consumer.settle()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Nothing to do: positions come from the committed offsets."""
+        """Positions come from the committed offsets; the first time, join again where this isn't what was asked for."""
+        topics = {place.topic for place in assigned}
+        if not self._is_settled and self.subscriber is not None and topics != self._consumer.sources.keys():
+            self.subscriber.consumer.join_again()
+        self._is_settled = True

@@ -80,6 +80,24 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             for commit in late:
                 commit.cancel()
 
+    async def start(self) -> None:
+        """Join the group. Of what a predecessor was given nothing is taken that isn't asked for any more.
+
+        aiokafka's coordinator ends for good at such a partition: after a neighbour has left, nothing would be read.
+        """
+        take = self._subscription.assign_from_subscribed
+
+        def take_what_is_asked_for(given: set[TopicPartition]) -> None:
+            asked = self._subscription.subscription.topics
+            take({place for place in given if place.topic in asked})
+
+        self._subscription.assign_from_subscribed = take_what_is_asked_for
+        await super().start()
+
+    def join_again(self) -> None:
+        """Join the group once more, as soon as the present joining is done."""
+        self._coordinator.request_rejoin()
+
     async def stop(self) -> None:
         """Leave, once the last commit has arrived or can't."""
         await self.settle()

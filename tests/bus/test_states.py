@@ -1,5 +1,6 @@
 """States: the highest version of a key, from whichever region."""
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -72,6 +73,29 @@ async def test_a_mirrored_topic_that_appears_later_is_found(
         )
         await service.put(f"south.{service.states.name}", thread_opened("theirs"))
         await eventually(lambda: service.has("SELECT 1 FROM notes"))
+
+
+async def test_a_process_that_comes_back_with_another_neighbour_reads_what_it_asks_for_now(
+    service: Service,
+) -> None:
+    """A static member is given what its predecessor had, unless it insists."""
+    name, seen = service.states.name, list[tuple[str | None, str]]()
+    await make_topics(service.kafka, [Topic(f"south.{name}", Kind.STATE, (), "forum", partitions=2)])
+
+    async def apply(_session: AsyncSession, received: list[Any]) -> None:
+        seen.extend((record.origin, record.payload.title) for record in received)
+
+    for title, neighbours in (("alone", []), ("joined", ["south"]), ("left", [])):
+        await service.put(name, thread_opened(title), key=title.encode())
+        await service.put(f"south.{name}", thread_opened(title), key=title.encode())
+        bus = service.bus()
+        subscribe_state(
+            bus, service.states, group=service.group("again"), apply=apply, mirrored_from=neighbours
+        )
+        async with running(bus):
+            wanted = {(origin, title) for origin in (None, *neighbours)}
+            await eventually(partial(wanted.issubset, seen), within=30)
+    assert ("south", "left") not in seen
 
 
 async def test_state_and_fact_topics_cannot_be_mixed_up(service: Service) -> None:
