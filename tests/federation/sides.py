@@ -26,8 +26,8 @@ WORDS = {"title": "Mornings", "wish": "listen", "body": "They are long."}
 class Side:
     """One region's people.
 
-    The host opens a thread and watches it, the guest answers everywhere and watches nothing, the leaver leaves. The
-    café is the region's own.
+    The host opens a thread and watches it, the guest answers everywhere and watches nothing, the leaver, another one
+    each time, leaves. The café is the region's own.
     """
 
     name: str
@@ -38,12 +38,16 @@ class Side:
     consultant: Person
     host: Person
     guest: Person
-    leaver: Person
     cafe: str
+    leaver: Person = field(init=False)
     thread: Json = field(default_factory=dict)  # the host's
     farewell: Json = field(default_factory=dict)  # the leaver's
     posts: dict[str, str] = field(default_factory=dict)  # id by what it is called here
     noticed: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the link was cut
+
+    async def invites(self, like: str) -> Person:
+        """Somebody new, with a forum name like this."""
+        return await self.consultant.invites("member", [self.community], forum_name=a_name(like))
 
     async def reads(self, thread: Json, who: Person | None = None) -> Json:
         """The thread's page."""
@@ -118,15 +122,12 @@ async def alias_of(person: Person, audience: str) -> str:
 
 @asynccontextmanager
 async def two_sides(pair: Pair) -> AsyncIterator[tuple[Side, Side]]:
-    """North's people and south's: each host's thread has an answer from both, each leaver's one from elsewhere."""
+    """North's people and south's."""
     async with AsyncExitStack() as ends:
+        peoples = [await ends.enter_async_context(People(region)) for region in pair.regions.values()]
         for region in pair.regions.values():
             await noticing.listen(region)
-        north, south = [
-            await _side(name, region, await ends.enter_async_context(People(region)))
-            for name, region in pair.regions.items()
-        ]
-        await _opened(north, south)
+        north, south = await asyncio.gather(*map(_side, pair.regions, peoples))
         yield north, south
 
 
@@ -136,26 +137,15 @@ async def both(sides: tuple[Side, Side], do: Callable[[Side, Side], Awaitable[An
     await asyncio.gather(do(here, there), do(there, here))
 
 
-async def _side(name: str, region: RunningRegion, people: People) -> Side:
-    operator = await people.operator()
-    community = await people.community(operator)
-    consultant = await operator.invites("consultant", [community], name=a_name("Kari"))
-    host, guest, leaver = await asyncio.gather(
-        *(
-            consultant.invites("member", [community], forum_name=a_name(like))
-            for like in ("Heather", "Juniper", "Willow")
-        )
-    )
-    [cafe] = (await consultant.makes("events", "/gatherings", a_cafe(community)))["ids"]
-    await host.puts("events", f"/gatherings/{cafe}/answer", {"answer": "come"})
-    return Side(name, region, people, community, operator, consultant, host, guest, leaver, cafe)
+async def begin(sides: tuple[Side, Side]) -> None:
+    """New threads in which everybody has written, everywhere: each host's and each leaver's."""
 
-
-async def _opened(north: Side, south: Side) -> None:
-    for side in (north, south):
-        side.thread = await side.host.makes("forum", "/threads", WORDS)
-        side.farewell = await side.leaver.makes("forum", "/threads", WORDS | {"title": "Farewell"})
-        await side.answers("at home", side.thread, "Mine are, too.")
+    async def open_threads(here: Side, _there: Side) -> None:
+        here.posts = {}
+        here.leaver = await here.invites("Willow")
+        here.thread = await here.host.makes("forum", "/threads", WORDS)
+        here.farewell = await here.leaver.makes("forum", "/threads", WORDS | {"title": "Farewell"})
+        await here.answers("at home", here.thread, "Mine are, too.")
 
     async def answer(here: Side, there: Side) -> None:
         await here.sees(there.thread["posts"][0]["id"], there.farewell["posts"][0]["id"])
@@ -164,7 +154,22 @@ async def _opened(north: Side, south: Side) -> None:
         await here.answers("to the leaver", there.farewell, "Take care.")
         await here.writes("by the leaver", here.leaver, there.thread, "I say little.")
 
-    await both((north, south), answer)
-    for side in (north, south):
-        await side.sees(*north.posts.values(), *south.posts.values())
-        side.noticed = await noticing.noticed(side.region)
+    async def hear_all(here: Side, there: Side) -> None:
+        await here.sees(*here.posts.values(), *there.posts.values())
+        here.noticed = await noticing.noticed(here.region)
+
+    for act in (open_threads, answer, hear_all):
+        await both(sides, act)
+
+
+async def _side(name: str, people: People) -> Side:
+    operator = await people.operator()
+    community = await people.community(operator)
+    consultant = await operator.invites("consultant", [community], name=a_name("Kari"))
+    host, guest = [
+        await consultant.invites("member", [community], forum_name=a_name(like))
+        for like in ("Heather", "Juniper")
+    ]
+    [cafe] = (await consultant.makes("events", "/gatherings", a_cafe(community)))["ids"]
+    await host.puts("events", f"/gatherings/{cafe}/answer", {"answer": "come"})
+    return Side(name, people.region, people, community, operator, consultant, host, guest, cafe)
