@@ -28,5 +28,7 @@ async def test_neither_what_was_there_before_nor_the_wait_for_the_first_counts(
     assert await rate_of(come, before=100, all_of=200) == (200 - 120) / 2
 
 
-async def test_what_comes_all_at_once_counts_from_when_one_began_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_comes_all_at_once_counts_from_when_one_began_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert await rate_of(coming(monkeypatch, 0, 30), before=0, all_of=30) == 30 / 2
