@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> Starlette:
         settings=settings,
         region=region,
         gateway=Gateway(settings),
-        rendering=Rendering(region),
+        rendering=Rendering(region, settings.neighbours),
         cookie=SessionCookie(settings.secret.get_secret_value(), over_https=settings.over_https),
     )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from services.web.language import LANGUAGES, load_translations, long_day, reading_hours
 from services.web.marks import drawn_mark
 from shared import clock
-from shared.region import RegionFacts
+from shared.region import RegionFacts, Words
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -23,11 +23,11 @@ STATIC = HERE / "static"
 class Rendering:
     """One Jinja environment per language: translations are bound when a template is compiled, not per request."""
 
-    def __init__(self, region: RegionFacts) -> None:
+    def __init__(self, region: RegionFacts, neighbours: Mapping[str, Words]) -> None:
         self._translations = {language: load_translations(language) for language in LANGUAGES}
         assets = {file.name: _fingerprint(file) for file in STATIC.iterdir() if file.is_file()}
         self._environments = {
-            language: _environment(language, region, self._translations[language], assets)
+            language: _environment(language, region, neighbours, self._translations[language], assets)
             for language in LANGUAGES
         }
 
@@ -46,7 +46,11 @@ def _fingerprint(file: Path) -> str:
 
 
 def _environment(
-    language: str, region: RegionFacts, translations: Translations, assets: dict[str, str]
+    language: str,
+    region: RegionFacts,
+    neighbours: Mapping[str, Words],
+    translations: Translations,
+    assets: dict[str, str],
 ) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -80,9 +84,15 @@ def _environment(
         """18:00, in both languages, as the reading hours are written."""
         return f"{datetime.fromisoformat(value):%H:%M}"
 
+    def region_name(id_: str) -> str:
+        """What a region calls itself; one whose name we weren't told is called by its id."""
+        name = {**neighbours, region.id: region.name}.get(id_)
+        return id_.capitalize() if name is None else name.in_language(language)
+
     environment.filters.update(
-        day=day, day_of=day_of, when_written=when_written, clock_time=clock_time, in_language=_in(language)
-    )
+        day=day, day_of=day_of, when_written=when_written, clock_time=clock_time, region_name=region_name,
+        in_language=_in(language),
+    )  # fmt: skip
     environment.globals.update(
         region=region,
         language=language,

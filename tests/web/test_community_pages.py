@@ -40,10 +40,10 @@ def test_a_member_reads_what_showing_tells_then_shows_then_hides_it(
         assert words in writer.page.text
     assert community not in reader.open(thread).text, "looking shows nothing"
     writer.press("Vis hjemstedet mitt")
-    assert f"{community} (North) står ved siden av forumnavnet ditt" in writer.page.text
+    assert f"{community} (Peercafe Nord) står ved siden av forumnavnet ditt" in writer.page.text
     assert community in reader.open(thread).text
     reader.follow(_name_of(writer))
-    assert f"They show where they belong: {community}, North." in reader.page.text
+    assert f"They show where they belong: {community}, Peercafe North." in reader.page.text
 
     writer.press("Skjul det igjen")
     assert "Det er skjult igjen" in writer.page.text
