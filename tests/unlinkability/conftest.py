@@ -25,6 +25,8 @@ STORES = (
     "analytics:forum",
     "analytics:events",
 )
+# Told by the month, in an order that is drawn for each study: as many studies as nights, known as `…:1` and so on.
+DRAWN = "analytics:membership"
 OUTSIDE = tuple(service for service in SERVICES if service != "identity")
 
 
@@ -36,13 +38,15 @@ class Copies:
     services: dict[str, list[Row]]
     kafka: list[Row]
     redis: list[Row]
-    people: list[dict[str, str]]  # per person: store → alias
+    people: list[dict[str, str]]  # per person: store → alias, of the other studies too
     left: list[dict[str, str]]  # the same, of those who have left
-    nights: list[dict[str, Store]]  # the stores' copies of one night after the other
+    nights: list[
+        dict[str, Store]
+    ]  # the stores' copies of one night after the other, each with another study's draw
 
     @property
     def stores(self) -> dict[str, Store]:
-        """The last night's."""
+        """The last night's, with the study of all sources."""
         return self.nights[-1]
 
     def partners(self, one: str, other: str) -> dict[str, str]:
@@ -70,7 +74,7 @@ class Copies:
         found = []
         for pair in combinations(STORES, 2):
             one, other = pair
-            again = self.nights if {one, other} & set(SHUFFLED) else self.nights[-1:]
+            again = self.nights if {one, other} & {*SHUFFLED, DRAWN} else self.nights[-1:]
             partners = self.partners(one, other)
             attempts = [tried(night[one], night[other], partners) for night in again]
             found.append(Rate(pair, len(partners), len(self.stores[other].aliases), attempts))
@@ -78,7 +82,7 @@ class Copies:
 
 
 async def _who_is_who(scenario: Scenario) -> list[dict[str, str]]:
-    enrolled = await scenario.cast.study_aliases(scenario.study)
+    enrolled, *others = [await scenario.cast.study_aliases(study) for study in scenario.studies]
     forum = [member.aliases["forum"] for member in scenario.members.values()]
     participants = await scenario.cast.participants("forum", forum)
     people = []
@@ -87,8 +91,12 @@ async def _who_is_who(scenario: Scenario) -> list[dict[str, str]]:
         for audience in ("events", "notifications"):
             await member.token(audience)
         own = {audience: str(alias) for audience, alias in member.aliases.items()}
-        studied = enrolled[participants[member.aliases["forum"]]]
-        people.append(own | {f"analytics:{source}": str(alias) for source, alias in studied.items()})
+        participant = participants[member.aliases["forum"]]
+        studied = {f"analytics:{source}": alias for source, alias in enrolled[participant].items()}
+        drawn = {
+            f"{DRAWN}:{number}": other[participant]["membership"] for number, other in enumerate(others, 1)
+        }
+        people.append(own | {store: str(alias) for store, alias in (studied | drawn).items()})
     return people
 
 
@@ -98,31 +106,40 @@ async def take(scenario: Scenario) -> Copies:
     for bus in stage.buses:
         await bus.wipe_handled()
     services = {service: await copies.tables(stage, service) for service in OUTSIDE}
-    kafka = await copies.records(stage, scenario.study)
+    kafka = await copies.records(stage, scenario.studies)
     redis = await copies.redis_keys(stage)
     people = await _who_is_who(scenario)
-    spaces = {store: {person[store] for person in people if store in person} for store in STORES}
+    drawn = [*(f"{DRAWN}:{number}" for number in range(1, len(scenario.studies))), DRAWN]
+    # Alias → under which it is known here: that of the first study.
+    spaces = {
+        store: {
+            person[store]: person[store if store in STORES else DRAWN] for person in people if store in person
+        }
+        for store in {*STORES, *drawn}
+    }
     noted = await engines_notes.commits(stage, scenario.moves, spaces)
     known = _stores(services, kafka, spaces, noted)
     left = [{store: str(alias) for store, alias in member.aliases.items()} for member in scenario.left]
-    copied = []
+    copied: list[dict[str, Store]] = []
     async for night in nights(stage):
         for service, tables in SHUFFLED.items():
             on_disk = await engines_notes.pages(stage, service, tables, spaces[service])
             services[service] = night[service] + on_disk
-        copied.append(known | _stores(services, kafka, {store: spaces[store] for store in SHUFFLED}, noted))
+        rewritten = _stores(services, kafka, {store: spaces[store] for store in SHUFFLED}, noted)
+        stores = known | rewritten | {DRAWN: known[drawn[len(copied)]]}
+        copied.append({store: stores[store] for store in STORES})
     return Copies(scenario, services, kafka, redis, people, left, copied)
 
 
 def _stores(
     services: dict[str, list[Row]],
     kafka: list[Row],
-    spaces: dict[str, set[str]],
+    spaces: dict[str, dict[str, str]],
     noted: dict[str, list[Row]],
 ) -> dict[str, Store]:
     stores = {}
     for store, dump in copies.stores(services, kafka, spaces).items():
-        names = {alias: alias for alias in spaces[store]}
+        names = dict(spaces[store])
         if store == "forum":
             pseudonyms = copies.profiles(services["forum"])
             names |= {profile: alias for profile, alias in pseudonyms.items() if alias in names}
@@ -134,7 +151,7 @@ def _stores(
             replace(
                 row,
                 values=dict(row.values)
-                | {"whose": [alias for alias in row.values["whose"] if alias in there]},
+                | {"whose": [alias for alias in row.values["whose"] if names[alias] in there]},
             )
             for row in noted[store]
         ]

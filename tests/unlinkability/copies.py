@@ -1,7 +1,7 @@
 """Takes the copies an attacker has: every table, topic, Redis key and file outside identity."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,11 +39,11 @@ async def tables(stage: Stage, service: str) -> list[Row]:
         await connection.close()
 
 
-async def records(stage: Stage, study: UUID) -> list[Row]:
+async def records(stage: Stage, studies: Sequence[UUID]) -> list[Row]:
     """All records of all topics that Kafka still gives, keep-alives apart: they are nobody's."""
     found = []
     for record in await everything_on(
-        stage, [*(topic.name for topic in CATALOGUE), research_topic(study).name]
+        stage, [topic.name for topic in (*CATALOGUE, *map(research_topic, studies))]
     ):
         headers = {name: value.decode(errors="replace") for name, value in record.headers}
         if headers.get("ce_type") == KEEP_ALIVE:
@@ -122,7 +122,9 @@ def logs(stage: Stage) -> Iterator[tuple[str, bytes]]:
         yield f"log {log.name}", log.read_bytes()
 
 
-def stores(services: dict[str, list[Row]], kafka: list[Row], aliases: dict[str, set[str]]) -> dict[str, Dump]:
+def stores(
+    services: dict[str, list[Row]], kafka: list[Row], aliases: Mapping[str, Collection[str]]
+) -> dict[str, Dump]:
     """A dump per alias space. `aliases`: store → its aliases; analytics keeps three spaces in one database."""
     dumps = {}
     for store, own in aliases.items():
@@ -145,7 +147,7 @@ def _text(answered: bytes | str) -> str:
     return answered if isinstance(answered, str) else answered.decode()
 
 
-def _mentions(row: Row, aliases: set[str]) -> bool:
+def _mentions(row: Row, aliases: Collection[str]) -> bool:
     return any(isinstance(value, str) and value in aliases for value in row.values.values())
 
 

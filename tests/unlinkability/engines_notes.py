@@ -4,7 +4,7 @@ the times at which Kafka's consumers said how far they had come.
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -35,7 +35,7 @@ KEYED = {
 PARTITIONS = {topic.name: topic.partitions for topic in CATALOGUE}
 
 
-async def pages(stage: Stage, service: str, tables: Sequence[str], aliases: set[str]) -> list[Row]:
+async def pages(stage: Stage, service: str, tables: Sequence[str], aliases: Iterable[str]) -> list[Row]:
     """Every version of a row that a table's file still has, dead ones too: whose, where, by which transaction."""
     connection = await asyncpg.connect(stage.databases[service])
     try:
@@ -70,7 +70,7 @@ def versions_in(table: str, file: Path, known: Mapping[bytes, str]) -> Iterator[
 
 
 async def commits(
-    stage: Stage, moves: Sequence[tuple[float, datetime]], spaces: Mapping[str, set[str]]
+    stage: Stage, moves: Sequence[tuple[float, datetime]], spaces: Mapping[str, Iterable[str]]
 ) -> dict[str, list[Row]]:
     """Store → when something was handled of the aliases whose keys share a partition, as far as that is kept.
 
@@ -87,8 +87,7 @@ async def commits(
                 known.append((topic, partition, at))
     rows: dict[str, list[Row]] = {store: [] for store in spaces}
     for place, (topic, partition, at) in enumerate(sorted({*newest.values(), *known}, key=lambda c: c[2])):
-        store = KEYED.get(topic)
-        if store is not None:
+        for store in [one for one in spaces if topic in KEYED and one.startswith(KEYED[topic])]:
             whose = [alias for alias in spaces[store] if partition_of(alias, PARTITIONS[topic]) == partition]
             rows[store].append(Row("__consumer_offsets", {"whose": whose, "at": at}, place))
     return rows

@@ -10,18 +10,15 @@ END = "<!-- join rates end -->"
 AT_MOST = 3.0  # of 29, whatever forum, events and notifications say of each other
 # Analytics has what people consented to: acts by day, under aliases of their own. More than AT_MOST only with a reason.
 CEILINGS = {
-    # Who joined in which month, as the forum's names appear: in each of the scenario's six or seven months chance alone
-    # names about one, 9 in one run; these stores are copied once, so there is room for three standard deviations.
-    ("forum", "analytics:membership"): 13.0,
+    # Who joined in which month, as the forum's names appear: of each month chance alone names about one.
+    ("forum", "analytics:membership"): 6.0,
     ("forum", "analytics:forum"): 29.0,  # the same acts in both: by counting them per day
     ("forum", "analytics:events"): 14.0,  # café days on which people were in the forum too
-    ("analytics:membership", "analytics:forum"): 13.0,  # the month of joining, the first act: as above
-    (
-        "analytics:membership",
-        "analytics:events",
-    ): 8.0,  # the month of joining, the first café, of 16: as above
+    ("analytics:membership", "analytics:forum"): 6.0,  # the month of joining, the first act
     ("analytics:forum", "analytics:events"): 12.0,  # days of both
 }
+# In no copy more than this, or its ceiling: chance has never named more than 9, and a leak of one study alone is no mean.
+LUCKIEST = 13.0
 # Of a ceiling. Runs of one plan differed by up to a third of it: 1.0 of 3, 2.0 of 6.
 NEAR = 0.4
 HEADING = "| stores | people in both | best attack | named rightly | luckiest copy | by chance |\n|---|---|---|---|---|---|\n"
@@ -63,6 +60,11 @@ class Rate:
     def ceiling(self) -> float:
         """How many may be named rightly, in the mean over the copies."""
         return CEILINGS.get(self.stores, AT_MOST)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more is named than may be, in the mean or in one copy."""
+        return self.named > self.ceiling or self.luckiest > max(self.ceiling, LUCKIEST)
 
     @property
     def told(self) -> str:

@@ -12,6 +12,7 @@ from shared import clock
 from tests.people import PASSPHRASE, Person
 from tests.unlinkability.canaries import Canaries
 from tests.unlinkability.cast import Cast, Member
+from tests.unlinkability.nights import NIGHTS
 from tests.unlinkability.plan import LEAVERS, MEMBERS, ZONE, Plan, Visit
 from tests.unlinkability.settling import Settling
 from tests.unlinkability.stage import Stage, staged
@@ -35,6 +36,8 @@ class Scenario:
     """What was played: who is who (`members`), what was typed (`canaries`), and when.
 
     `moves`: real → played time; `cafe_acts`: events' table, café and alias → when that row's member last acted.
+    `studies`: the first has all sources; the others ask who belongs to the communities and nothing else, so that the
+    order in which a month's new members are told, drawn for each study, isn't judged by one draw.
     """
 
     stage: Stage
@@ -47,7 +50,12 @@ class Scenario:
     cafe_acts: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     communities: list[str] = field(default_factory=list)
     cafes: dict[int, str] = field(default_factory=dict)
-    study: UUID = field(default_factory=uuid4)
+    studies: list[UUID] = field(default_factory=list)
+
+    @property
+    def study(self) -> UUID:
+        """The one with all sources."""
+        return self.studies[0]
 
     async def play(self, settling: Settling) -> None:
         """From the founding to the present."""
@@ -103,14 +111,15 @@ class Scenario:
         name = self.canaries.name("display name", *IDENTITY, *FORUM, on("profiles"))
         self.kari = await operator.invites("consultant", self.communities, name=name)
         analyst = await operator.invites("analyst")
-        proposal = {
-            "title": text("study title", *ANALYTICS),
-            "communities": self.communities,
-            "ends_on": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
-        }
-        study = await analyst.makes("analytics", "/studies", proposal)
-        await operator.makes("analytics", f"/studies/{study['id']}/approval")
-        self.study = UUID(study["id"])
+        for number in range(NIGHTS):
+            proposal = {
+                "title": text("study title", *ANALYTICS),
+                "communities": self.communities,
+                "ends_on": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
+            } | ({"sources": ["membership"]} if number else {})
+            study = await analyst.makes("analytics", "/studies", proposal)
+            await operator.makes("analytics", f"/studies/{study['id']}/approval")
+            self.studies.append(UUID(study["id"]))
         await self.settling.settle()
 
     async def _happens(self, visit: Visit) -> None:

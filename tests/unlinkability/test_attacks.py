@@ -119,6 +119,13 @@ def test_a_leak_is_a_leak_in_every_copy_and_luck_is_not(draw: Draw) -> None:
     lucky_once = [{"row order": 5.0}, *[{"row order": 1.0}] * (NIGHTS - 1)]
     blind = Rate(("forum", "events"), PEOPLE, PEOPLE, lucky_once)
     assert blind.named < 2 < blind.luckiest
+    assert not blind.is_over
+
+
+def test_a_leak_of_one_copy_alone_is_found() -> None:
+    one = [*[{"row order": 1.0}] * (NIGHTS - 1), {"row order": 15.0}]
+    assert Rate(("forum", "events"), PEOPLE, PEOPLE, one).named < AT_MOST
+    assert Rate(("forum", "events"), PEOPLE, PEOPLE, one).is_over
 
 
 def test_a_row_of_which_the_document_says_something_else_is_found() -> None:

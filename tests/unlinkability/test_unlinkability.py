@@ -90,7 +90,7 @@ async def test_no_pair_of_stores_names_more_people_than_its_ceiling(taken: Copie
     print(  # noqa: T201 - this is what the run shows
         "\n".join(["", rates.table(found), *(rate.told for rate in found)])
     )
-    over = [rate.told for rate in found if rate.named > rate.ceiling]
+    over = [rate.told for rate in found if rate.is_over]
     assert not over, over  # before anything is written
     if os.environ.get("RATES") == "write":
         rates.write(found)
@@ -125,7 +125,7 @@ async def test_canaries_stay_where_they_were_let_fly(taken: Copies) -> None:
         (f"tables {service}", str([row.values for row in rows]).encode())
         for service, rows in taken.services.items()
     ]
-    kafka = await records(stage, taken.scenario.study)
+    kafka = await records(stage, taken.scenario.studies)
     copied += [(f"kafka {row.table}", str(row.values).encode()) for row in kafka]
     copied += [("redis", (row.table + str(row.values)).encode()) for row in taken.redis]
     assert not canaries.astray(copied)
