@@ -107,6 +107,12 @@ class Site:
         """Its own Kafka, from this machine: there one may do everything."""
         return KafkaSettings(bootstrap_servers=self.addresses.kafka)
 
+    @property
+    def said_by_kafka(self) -> str:
+        """The end of what it says, for a failure."""
+        logs = [self.data / "logs" / name for name in ("kafka.log", "kafka-start.log")]
+        return "\n".join(log.read_text()[-3000:] for log in logs)
+
     @asynccontextmanager
     async def links(self, *, by_number: bool = False) -> AsyncIterator[None]:
         """All topics are there, the neighbour may read, and MirrorMaker runs as `federation.json` says.
@@ -114,6 +120,7 @@ class Site:
         `by_number`: nobody looks whether the neighbour's Kafka is another one, as if MirrorMaker were alone.
         """
         links = Links(self.supervisor)
+        assert self.supervisor.running()[1].engine.running, self.said_by_kafka
         await links.prepare()
         watching = [links.watch()] if by_number else [links.watch(), links.watch_clusters()]
         tasks = [asyncio.create_task(one) for one in watching]
@@ -185,10 +192,18 @@ class Site:
     async def configure(self, topic: Topic, **settings: str) -> None:
         """Other settings of a topic than the catalogue's (underscores for dots), until `links` begins the next time."""
         given = topic.config | {name.replace("_", "."): value for name, value in settings.items()}
+        await self._configure(ConfigResource(ConfigResourceType.TOPIC, topic.name, given))
+
+    async def compact_often(self) -> None:
+        """Its Kafka looks twice a second for what can be compacted, not every 15 seconds."""
+        often = {"log.cleaner.backoff.ms": "500"}
+        await self._configure(ConfigResource(ConfigResourceType.BROKER, "1", often))
+
+    async def _configure(self, what: ConfigResource) -> None:
         admin = make_admin(self.kafka, "test")
         try:
             await admin.start()
-            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, given)])
+            await admin.alter_configs([what])
         finally:
             await admin.close()
 

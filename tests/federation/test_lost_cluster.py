@@ -167,6 +167,7 @@ async def test_a_neighbours_new_kafka_is_noticed_and_nothing_erased_stays_in_tab
             for secret in (heard, unheard):
                 assert await found_in_tables(south.database, secret) == []
             await sites.south.link(linked=False)  # no help from there
+            await sites.south.compact_often()
             await sites.south.configure(COPY, **AT_ONCE)  # else within two days
             await until(
                 lambda: on_disk(sites, heard, unheard), lambda files: not files, seconds=MIRRORED_SECONDS
