@@ -7,10 +7,14 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from services.forum import names
 from services.forum.rules.believing import fault_of
+from services.forum.schemas import NewHide, NewPost, NewThread
 from shared.contracts.payloads.forum import ErasureRequested, Hide, ModerationDecided, PostPublished
 from shared.contracts.payloads.payload import State
+from tests.forum.records import Region
 from tests.forum.rules.histories import REGIONS, World
 from tests.forum.rules.replica import Came, Replica, Rules, came
 from tests.forum.rules.test_convergence import HISTORY, QUICKLY, History, delivered
@@ -184,3 +188,21 @@ def test_a_record_without_its_place_stands_where_its_id_says() -> None:
     post: Any = next(state for _, state in world.records if isinstance(state, PostPublished))
     old = post.model_copy(update={"written": None})
     assert fault_of(old, key=str(old.id), origin="north", region="south", neighbours=["north"]) is None
+
+
+def test_what_members_may_write_at_most_is_far_from_huge() -> None:
+    def most(body: type[BaseModel], field: str) -> str:
+        longest: int = body.model_json_schema()["properties"][field]["maxLength"]
+        return "x" * 3 * longest  # in another release
+
+    south = Region("south")
+    thread = south.thread(most(NewThread, "title"))
+    post = south.post(thread.id, most(NewPost, "body"))
+    for state in (
+        thread,
+        post,
+        south.profile("x" * 3 * names.LONGEST),
+        south.hides(post.id, most(NewHide, "reason")),
+    ):
+        fault = fault_of(state, key=str(state.id), origin="south", region="north", neighbours=["south"])
+        assert fault is None
