@@ -27,7 +27,7 @@ from tests.region.running import ROOT, RunningRegion
 
 NAMES = ("north", "south")
 DIGESTS_SECONDS = 0.5
-ANYWAY_SECONDS = 2
+ANYWAY_SECONDS = 4
 PLENTY = {
     f"PEERCAFE_FORUM_{limit}__{part}": "10000"
     for limit in ("POSTS", "THREADS", "PROFILES", "READS")
