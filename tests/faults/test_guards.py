@@ -41,7 +41,7 @@ GUARDS: list[tuple[Break, Guarding, dict[str, Any], str]] = [
         broken.nothing_is_noted_in_the_inbox,
         test_kills.test_every_fact_takes_effect_once_however_often_its_consumer_is_killed,
         {},
-        "['0', '0', '1', '1', 'last'] == ['0', '1', 'last']",
+        "At index 1 diff: '0' != '1'",
     ),
     (
         broken.offsets_are_acknowledged_whatever_happens,
