@@ -171,7 +171,7 @@ async def test_a_broken_product_is_found(
 ) -> None:
     monkeypatch.setattr(test_kills, "KILLS", 2)
     if says.startswith(NEVER):  # what never comes isn't waited for as long as usual
-        monkeypatch.setattr(eventually, "__kwdefaults__", {"within": 8.0})
+        monkeypatch.setattr(eventually, "__kwdefaults__", {"within": 15.0})
     put_back(monkeypatch)
     given = {"service": service, "engines": engines, "monkeypatch": monkeypatch} | parameters
     takes = inspect.signature(test).parameters
