@@ -137,6 +137,9 @@ UNTRIED = {
     "test_a_relay_whose_connection_ends_in_the_middle_of_a_batch_sends_nothing_more": (
         ANOTHER_SIDE + "every_relay_publishes"
     ),
+    "test_what_is_sent_before_its_elders_are_settled_comes_again_after_them": (
+        ANOTHER_SIDE + "every_relay_publishes"
+    ),
     "test_fifty_writers_whose_commits_come_out_of_order_miss_no_row": (
         ANOTHER_SIDE + "a_cursor_outlives_its_sweep"
     ),
