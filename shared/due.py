@@ -33,6 +33,8 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, nam
         except Exception:
             failures += 1
             log.exception("due work failed and is tried again", attempt=failures)
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # it was told to end, and a client took that for its own: aiokafka's, as it closes
         pause = min(seconds * 2**failures, max(LONGEST_BACK_OFF, seconds)) if failures else seconds
         await asyncio.sleep(pause)
 

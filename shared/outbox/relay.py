@@ -1,7 +1,7 @@
 """Publishes a service's outbox: unpublished rows in order, as soon as they are committed (DESIGN §3).
 
-Commit order isn't the order of numbers, so a cursor lives only within one sweep: it ends at the first batch
-that isn't full, and the next one begins at the lowest row again. One relay per service: the advisory lock is
+Commit order isn't the order of numbers, so a cursor lives only for as long as batches are full: after the first
+that isn't, reading begins at the lowest row again. One relay per service: the advisory lock is
 held by the connection that reads and deletes, so whoever loses the lock can delete nothing any more.
 """
 
@@ -33,7 +33,7 @@ LONGEST_BACK_OFF = 10.0
 DELETED_WHEN_SENT = [topic.name for topic in CATALOGUE if topic.when_sent is WhenSent.DELETE]
 
 READ = """SELECT seq, event_id, topic, key, type, occurred_at, payload
-    FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2"""
+    FROM outbox WHERE seq > $1 AND seq <> ALL($3::bigint[]) ORDER BY seq LIMIT $2"""
 SETTLE = """WITH sent AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) RETURNING *)
     INSERT INTO outbox_sent (event_id, topic, key, type, occurred_at, payload, position, sent_on)
     SELECT event_id, topic, key, type, occurred_at, payload, seq, $2::date FROM sent
@@ -153,28 +153,45 @@ class Relay:
                 pause = SHORTEST_POLL
 
     async def sweep(self, connection: Any) -> Swept:
-        """Publish from the lowest row on, reading the next batch while one is sent, until one isn't full."""
-        published, blocked = 0, set[Partition]()
-        rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH)
+        """Publish from the lowest row on, until none is left and no wake has come.
+
+        While a batch is sent, the one before it is settled, and the next is read if this one is full. So a row that is
+        committed meanwhile waits for the sending and one reading, not for the settling. What is not settled when this
+        ends early is the last of what was sent: it goes out again in its order.
+        """
+        published, blocked, unsettled = 0, set[Partition](), list[int]()
+        rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH, unsettled)
         while rows:
             await self._take_over(connection)
             if not self._publisher.connected:
                 blocked.update((row["topic"], -1) for row in rows)
                 break  # a long queue isn't gone through, and Kafka asked again for each batch of it
             sending = asyncio.create_task(self._publisher.publish(rows, blocked))
+            following: Sequence[Row] = []
             try:
-                following = await connection.fetch(READ, rows[-1]["seq"], BATCH) if len(rows) == BATCH else []
-                acknowledged = await sending
+                await self._settle(connection, unsettled)
+                if len(rows) == BATCH:
+                    following = await connection.fetch(READ, rows[-1]["seq"], BATCH, [])
+                unsettled = await sending
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
-            if acknowledged:
-                await connection.execute(SETTLE, acknowledged, clock.today(), DELETED_WHEN_SENT)
-                taken = set(acknowledged)
-                self.published.update(row["topic"] for row in rows if row["seq"] in taken)
-            published += len(acknowledged)
+            taken = set(unsettled)
+            self.published.update(row["topic"] for row in rows if row["seq"] in taken)
+            published += len(unsettled)
+            if not blocked:
+                self._failures = 0  # a sweep lasts for as long as rows come
+                if not following and self._wakes.heard():
+                    # From the lowest number again: it may have been committed after higher ones were sent.
+                    following = await connection.fetch(READ, 0, BATCH, unsettled)
             rows = following
+        await self._settle(connection, unsettled)
         return Swept(published, frozenset(blocked))
+
+    async def _settle(self, connection: Any, acknowledged: list[int]) -> None:
+        """Take rows that Kafka has out of the outbox, on the connection that holds the lock."""
+        if acknowledged:
+            await connection.execute(SETTLE, acknowledged, clock.today(), DELETED_WHEN_SENT)
 
     async def _take_over(self, connection: Any) -> None:
         """Have the one producer that Kafka hears, and the lock still. Raises what asyncpg does when it is lost.

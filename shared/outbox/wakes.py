@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 RETRY_LISTEN = 5.0
+LAST_WORD_SECONDS = 0.5  # for the last wake of a process that stops
 
 
 class Wakes:
@@ -19,16 +20,25 @@ class Wakes:
         self._redis: Redis | None = None
         self._listening: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
+        self._untold = False
 
     def wake(self) -> None:
         """There may be new rows."""
         self._woken.set()
-        if self._listening is None and (self._telling is None or self._telling.done()):
-            self._telling = asyncio.create_task(self._tell())
+        if self._listening is None:
+            self._untold = True  # a message that is under way may be read before these rows are committed
+            if self._telling is None or self._telling.done():
+                self._telling = asyncio.create_task(self._tell())
 
     def clear(self) -> None:
         """Wakes from now on count."""
         self._woken.clear()
+
+    def heard(self) -> bool:
+        """Whether a wake has come; wakes from now on count."""
+        came = self._woken.is_set()
+        self._woken.clear()
+        return came
 
     async def wait(self, seconds: float) -> bool:
         """Wait for a wake, or that long. Returns whether one came."""
@@ -52,6 +62,7 @@ class Wakes:
         """Let go of Redis."""
         await self.stop_listening()
         if self._telling is not None:
+            await asyncio.wait([self._telling], timeout=LAST_WORD_SECONDS)
             self._telling.cancel()
             await asyncio.wait([self._telling])
         if self._redis is not None:
@@ -63,8 +74,10 @@ class Wakes:
         return self._redis
 
     async def _tell(self) -> None:
-        with contextlib.suppress(RedisError, OSError):
-            await self._client().publish(self._channel, b"")
+        while self._untold:
+            self._untold = False
+            with contextlib.suppress(RedisError, OSError):
+                await self._client().publish(self._channel, b"")
 
     async def _listen(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from deploy.kafka.topics import apply as make_topics
 from shared import clock
@@ -103,7 +104,8 @@ async def test_a_row_that_commits_late_with_a_lower_number_goes_out_too(service:
 
 
 async def test_more_than_a_batch_goes_out_completely_and_in_order(service: Service) -> None:
-    await add(service, *(f"{number}" for number in range(1234)))
+    for first in range(0, 1234, 100):  # a transaction has five seconds
+        await add(service, *(f"{number}" for number in range(first, min(first + 100, 1234))))
     async with relaying(Relay("forum", service.settings)):
         await eventually(lambda: service.has("SELECT 1 FROM outbox_sent HAVING count(*) = 1234"))
     assert await titles(service) == [f"{number}" for number in range(1234)]
@@ -175,6 +177,27 @@ async def test_a_commit_here_or_in_another_process_wakes_it(
 
         await eventually(told)
     await elsewhere.close()
+
+
+async def test_a_commit_during_another_ones_wake_and_the_last_before_a_stop_wake_it_too(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.outbox.wakes.LAST_WORD_SECONDS", 60.0)
+    url, prefix = service.settings.redis_url.get_secret_value(), service.settings.redis_prefix
+    elsewhere = Wakes(url, prefix)
+    async with Redis.from_url(url) as redis, redis.pubsub() as channel:
+        await channel.subscribe(f"{prefix}relay")
+        elsewhere.wake()
+        await asyncio.sleep(0)  # it is under way
+        elsewhere.wake()
+        await elsewhere.close()
+        heard = []
+
+        async def both() -> bool:
+            heard.append(await channel.get_message(ignore_subscribe_messages=True, timeout=0.1))
+            return len([message for message in heard if message]) == 2
+
+        await eventually(both)
 
 
 async def test_without_redis_it_still_publishes(service: Service) -> None:

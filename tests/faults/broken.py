@@ -20,7 +20,7 @@ class DeletesFirst(Relay):
     """Rows leave the outbox before Kafka has them."""
 
     async def sweep(self, connection: Any) -> Swept:
-        rows = await connection.fetch(READ, 0, BATCH)
+        rows = await connection.fetch(READ, 0, BATCH, [])
         if not rows:
             return Swept(0, frozenset())
         await connection.execute(SETTLE, [row["seq"] for row in rows], clock.today(), DELETED_WHEN_SENT)
@@ -90,8 +90,8 @@ def a_cursor_outlives_its_sweep(patch: pytest.MonkeyPatch) -> None:
             self._connection = connection
             self.execute, self.fetchval = connection.execute, connection.fetchval
 
-        async def fetch(self, sql: str, after: int, size: int) -> Any:
-            rows = await self._connection.fetch(sql, max(after, reached.get(self._relay, 0)), size)
+        async def fetch(self, sql: str, after: int, size: int, sent: list[int]) -> Any:
+            rows = await self._connection.fetch(sql, max(after, reached.get(self._relay, 0)), size, sent)
             if rows:
                 reached[self._relay] = rows[-1]["seq"]
             return rows

@@ -193,6 +193,33 @@ async def test_after_half_an_answer_only_the_acknowledged_prefix_is_settled(serv
     assert versions == [*range(10), *range(5, 10)]
 
 
+async def test_what_is_sent_before_its_elders_are_settled_comes_again_after_them(service: Service) -> None:
+    """Settling is held up; then the lock is lost, with two batches sent and none settled."""
+    held = Slow("forum", service.kafka)
+    relay = Relay("forum", service.settings, held)
+    await write(service, 0)
+    settling = await asyncpg.connect(service.settings.database_url.get_secret_value().replace("+asyncpg", ""))
+    try:
+        async with relaying(relay):
+            await held.at_work.wait()
+            async with settling.transaction():
+                await settling.execute("LOCK TABLE outbox_sent IN SHARE MODE")
+                await write(service, 1)
+                relay.wake()
+                held.go_on.set()
+
+                async def both_are_sent() -> bool:
+                    return await arrived(service) == {str(UUID(int=0)): [0, 1]}
+
+                await eventually(both_are_sent)
+                await service.fetch(HOLDER)
+            await eventually(partial(service.has, EMPTY))
+    finally:
+        await settling.close()
+    assert await arrived(service) == {str(UUID(int=0)): [0, 1, 0, 1]}
+    tried.count("faults", "locks lost")
+
+
 class Interrupted(Relay):
     """Its session ends just before a statement, which asyncpg answers with an error of a kind of its own."""
 

@@ -1,6 +1,7 @@
 """Due work goes on after it failed."""
 
 import asyncio
+import contextlib
 
 import pytest
 import structlog
@@ -48,3 +49,19 @@ async def test_a_new_kafka_that_makes_its_groups_topic_is_no_error_and_one_that_
         task.cancel()
         await asyncio.wait([task])
     assert [line["log_level"] for line in lines] == ["info"] * due.STARTING + ["error"]
+
+
+async def test_work_that_takes_the_end_for_its_own_ends_all_the_same() -> None:
+    begun = asyncio.Event()
+
+    async def act() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(due.run_every(0.001, act))
+    await begun.wait()
+    task.cancel()
+    ended, _ = await asyncio.wait([task], timeout=30)
+    task.cancel()
+    assert ended
