@@ -8,6 +8,7 @@ correlation id and no half-configured producer exists. What publishes (relay, de
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -180,7 +181,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
     async def start(self) -> None:
         """Connect, and end older producers of the same fence. Raises KafkaError."""
-        await self._bootstrap()
+        # aiokafka lets go of its first connection only once that was answered: cancelled before, it leaves it open.
+        await _to_its_end(self.client.bootstrap(), BOOTSTRAP_SECONDS)
         manager = self._txn_manager
         if self._fence is not None:
             manager.transactional_id, manager.transaction_timeout_ms = self._fence, FENCE_TIMEOUT_MS
@@ -190,15 +192,6 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             manager.transactional_id = None  # from here on an idempotent producer like any other
         await self._sender.start()
 
-    async def _bootstrap(self) -> None:
-        # aiokafka lets go of its first connection only once that was answered: cancelled before, it leaves it open.
-        connecting = asyncio.create_task(self.client.bootstrap())
-        try:
-            await asyncio.shield(connecting)
-        finally:
-            await asyncio.wait([connecting], timeout=BOOTSTRAP_SECONDS)
-            connecting.cancel()
-
     async def abandon(self) -> None:
         """Close it within seconds, without letting it send what it still holds.
 
@@ -206,11 +199,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         after newer ones (log seen: v0, v1, v2, v1). So its sender ends first, then its connections. Cancelled, it
         ends them all the same before it lets go.
         """
-        ending = asyncio.create_task(self._end())
-        try:
-            await asyncio.shield(ending)
-        finally:
-            await asyncio.wait([ending])
+        await _to_its_end(self._end())
 
     async def _end(self) -> None:
         self._closed = True
@@ -223,6 +212,16 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ABANDON_SECONDS):
                 await self.client.close()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None], seconds: float | None = None) -> None:
+    """Await it. Cancelled meanwhile, let it go on to its end, or for so long at most, before that is raised."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.shield(working)
+    finally:
+        await asyncio.wait([working], timeout=seconds)
+        working.cancel()
 
 
 class _Broker(KafkaBroker):
