@@ -165,7 +165,7 @@ class Kafka:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Format the storage if there is none, start, and wait until the broker listens.
+        """Format the storage if there is none, start, and wait until the broker listens, for neighbours too.
 
         Raises EngineFailed, DiskFull, or PortBusy for the neighbours' port, which they know.
         """
@@ -187,7 +187,7 @@ class Kafka:
                 self._command("kafka.Kafka", "server.properties"), cwd=self.folder, env=ENVIRONMENT
             )
             try:
-                self.engine.wait_until(lambda: answers(self.port), seconds=90)
+                self.engine.wait_until(self._listens, seconds=90)
             except EngineFailed:
                 if "Address already in use" in self.engine.log.read_text(errors="replace") and attempt < 2:
                     continue
@@ -197,6 +197,11 @@ class Kafka:
     def stop(self) -> None:
         """End the broker cleanly."""
         self.engine.stop(patience=30)
+
+    def _listens(self) -> bool:
+        return answers(self.port) and (
+            self.doorway is None or answers(self.doorway.port, self.doorway.address)
+        )
 
     def _properties(self) -> str:
         """Of a key that comes twice the last one counts."""

@@ -38,6 +38,8 @@ class Named:
 class Statements:
     """Connections for work that is one statement, as many as the engine's pool has; opened by it, then kept here.
 
+    Each statement is planned once for all values of its arguments, so what was looked at with EXPLAIN is what runs.
+
     The pool's own way to a connection and back costs more than a statement's arguments and rows do. What goes wrong
     raises asyncpg's own errors, which the edge answers as it does SQLAlchemy's (`faults`). They end with the engine.
     """
@@ -97,6 +99,12 @@ class Statements:
         opened = await self._engine.raw_connection()
         driver = opened.driver_connection
         opened.detach()  # the pool has its place back
+        # By its own reckoning PostgreSQL would plan a list anew for each reader, since it can't know how short a page is.
+        try:
+            await driver.execute("SET plan_cache_mode = force_generic_plan")
+        except BaseException:
+            driver.terminate()
+            raise
         return driver
 
     def _give_back(self, driver: asyncpg.Connection) -> None:
