@@ -1,9 +1,11 @@
 """A stopped region's forum filled anew from its topics: only its Kafka and the forum's database run meanwhile."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
+from deploy import collector
 from deploy.embedded import composition, jars
 from deploy.embedded.addresses import REGION_FILE, Addresses
 from deploy.embedded.kafka import Kafka
@@ -35,7 +37,7 @@ def rebuild_region(data: Path, tell: Tell) -> int:
                 engine.start()
             dsn = postgres.set_up(FORUM, secrets.database[FORUM])
             engines = Addresses(supervisor.data, {FORUM: dsn.plain}, NO_REDIS, kafka.bootstrap, NOWHERE)
-            return asyncio.run(_rebuild(engines, tell))
+            return uvloop.run(_rebuild(engines, tell))
         finally:
             for engine in (kafka, postgres):
                 engine.stop()
@@ -55,6 +57,7 @@ async def _rebuild(engines: Addresses, tell: Tell) -> int:
         consumer = app.state.bus.consumers["forum.replicas"]
         unfinished = engines.data / UNFINISHED_REBUILD
         unfinished.touch()
+        collector.settle()
         gone = await rebuild(consumer, make_sessions(database), settings.kafka, tell)
         unfinished.unlink()
         return gone

@@ -70,7 +70,7 @@ def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) ->
 # What stands in the exports, and where the consent text tells of it. What only peer consultants have isn't told there.
 TOLD = {
     "profile": "your forum name", "posts": "what you write", "threads": "what you write", "reactions": "your reactions",
-    "watching": "which threads you watch", "opened": "when you last opened it",
+    "pauses": "a pause from writing", "watching": "which threads you watch", "opened": "when you last opened it",
     "answers": "what you answered", "check_ins": "which ones you checked in at", "names_left": "a name if you leave one",
     "communities": "which community you belong to", "joined_on": "the day you joined", "statements": "what you said yes to",
     "research": "what you said yes to", "sessions": "where you are signed in and since when", "security": "a security log",
