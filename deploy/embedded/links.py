@@ -11,7 +11,7 @@ from deploy.embedded.addresses import REGION_FILE
 from deploy.embedded.errors import Interrupted, StartFailure
 from deploy.embedded.supervisor import Supervisor
 from deploy.federation.admitting import admit
-from deploy.federation.lag import lags, settings_of
+from deploy.federation.lag import Places, ends_of, mirrored_so_far, settings_of
 from deploy.federation.neighbours import Federation, mirrored_topics
 from deploy.federation.resetting import MirroredClusters, forget_offsets
 from deploy.kafka.topics import apply
@@ -100,29 +100,31 @@ class Links:
                     continue  # it will be asked again
 
     async def catch_up(self, say: Callable[[str], None], stop: asyncio.Event) -> None:
-        """Wait until all that neighbours have is here, where the forum is about to read its topics back.
+        """Wait until all that neighbours have at the first look is here, where the forum is about to read its topics back.
 
-        What was erased since the backup may stand only in a neighbour's topic. An operator who stops a link gets on
-        without that neighbour. To be awaited while `watch` runs. Raises Interrupted when the region is to stop.
+        What was erased since the backup may stand only in a neighbour's topic. What they write while we wait isn't
+        waited for: that never ends. An operator who stops a link gets on without that neighbour. To be awaited while
+        `watch` runs. Raises Interrupted when the region is to stop.
         """
         kafka, data = self._own, self._supervisor.data
         if not Federation.of(data).linked or not await self._will_read_back(kafka):
             return
         region = load_region(data / REGION_FILE).id
         told: set[str] = set()
+        wanted: dict[str, Places] = {}
         while not stop.is_set():
-            waiting = [
-                one.region
-                for one in Federation.of(data).linked
-                if (found := await lags(kafka, one, region)) is None or any(lag.records for lag in found)
-            ]
+            linked = Federation.of(data).linked
+            for one in linked:
+                if one.region not in wanted and (ends := await ends_of(one, region)) is not None:
+                    wanted[one.region] = ends
+            waiting = {one.region for one in linked if not await _is_here(kafka, one.region, wanted)}
             if not waiting:
                 return
-            for neighbour in sorted({*waiting} - told):
+            for neighbour in sorted(waiting - told):
                 say(
                     f"Waiting for all that {neighbour} has; `federation link {neighbour} stop` goes on without it."
                 )
-            told |= {*waiting}
+            told |= waiting
             await asyncio.sleep(LOOK_SECONDS)
         raise Interrupted
 
@@ -135,3 +137,11 @@ class Links:
         finally:
             await database.dispose()
         return known is not None and known != await wait_for_cluster(kafka)
+
+
+async def _is_here(own: KafkaSettings, neighbour: str, wanted: dict[str, Places]) -> bool:
+    """Whether all is mirrored that is wanted of a neighbour; not while nobody knows what that is."""
+    if neighbour not in wanted:
+        return False
+    done = await mirrored_so_far(own, neighbour)
+    return all(done.get(place, 0) >= end for place, end in wanted[neighbour].items())

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import TopicPartition
@@ -18,6 +20,7 @@ from shared.settings import KafkaSettings
 ANSWER_SECONDS = 10.0
 OLDEST_SECONDS = 3.0  # for looking at the oldest records that wait
 Places = dict[TopicPartition, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,30 @@ async def lags(own: KafkaSettings, neighbour: Neighbour, region: str) -> list[La
     Raises KafkaError when our own Kafka doesn't answer.
     """
     done = await mirrored_so_far(own, neighbour.region)
+    return await _asked(neighbour, region, lambda there: _compared(there, done))
+
+
+async def ends_of(neighbour: Neighbour, region: str) -> Places | None:
+    """Where each of its partitions that holds something ends now; None where the neighbour can't be reached in time."""
+    return await _asked(neighbour, region, _ends)
+
+
+async def _asked(neighbour: Neighbour, region: str, ask: Callable[[TopicConsumer], Awaitable[T]]) -> T | None:
     there = make_consumer(settings_of(neighbour, region), "federation-status")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await there.start()
-            return await _compared(there, done)
+            return await ask(there)
     except (KafkaError, OSError, TimeoutError):
         return None
     finally:
         await there.stop()
+
+
+async def _ends(there: TopicConsumer) -> Places:
+    every = [place for topic in CATALOGUE if topic.mirrored for place in await there.partitions(topic.name)]
+    begins, ends = await there.beginning_offsets(every), await there.end_offsets(every)
+    return {place: end for place, end in ends.items() if begins[place] < end}
 
 
 async def _compared(there: TopicConsumer, done: Places) -> list[Lag]:

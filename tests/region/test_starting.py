@@ -27,6 +27,7 @@ def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(a_regi
     assert region.invitation != invitation, "the first consultant's invitation is made anew at each start"
     assert httpx.post(f"{region.url}/api/identity/invitations/look", json={"invitation": invitation}).is_error
     assert set(region.engines["postgres"]) == set(first["postgres"])
+    assert region.engines["kafka"] == first["kafka"], "MirrorMaker goes by what it knows of it"
 
 
 def test_a_start_after_kill_9_ends_the_left_overs_and_only_those(a_region: ARegion) -> None:
