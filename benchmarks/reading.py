@@ -85,7 +85,12 @@ async def measure(engines: Engines) -> list[Result]:
     """The lines of reading."""
     async with (
         forum_alone(engines, threads=THREADS) as alone,
-        asyncpg.create_pool(alone.dsn, min_size=load.CONNECTIONS, max_size=load.CONNECTIONS) as pool,
+        asyncpg.create_pool(
+            alone.dsn,
+            min_size=load.CONNECTIONS,
+            max_size=load.CONNECTIONS,
+            server_settings={"random_page_cost": "1.1"},  # as the forum's own
+        ) as pool,
     ):
         await fill(alone)
         some = alone.threads[:10]
