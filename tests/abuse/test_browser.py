@@ -3,6 +3,8 @@
 The same plant in the same page without its policy does both: otherwise the browser's silence would say nothing.
 """
 
+import time
+
 import pytest
 
 from deploy.screenshots.chromium import Chromium
@@ -24,10 +26,10 @@ PLANT = """
 <form id="planted" action="{0}/form" method="post"><input name="passphrase" value="what was typed"></form>
 <a id="script-link" href="javascript:void(document.title='a script link ran')">words</a>
 """
-WITHOUT_POLICY = {  # at least these are asked for when nothing forbids it
+WITHOUT_POLICY = frozenset({  # at least these are asked for when nothing forbids it
     "/inline-fetch", "/inline-image", "/script-of-another-host", "/image", "/handler", "/style-sheet",
     "/style-element", "/style-attribute", "/frame", "/form",
-}  # fmt: skip
+})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,19 @@ def a_street(here: Here):  # type: ignore[no-untyped-def]
         yield made
 
 
-def visited(a_street: Street, path: str, *, bare: bool) -> tuple[str, set[str]]:
-    """(the page's title, what the foreign host was asked for) after a visit that ends there."""
-    a_street.planted.html, a_street.planted.bare = PLANT.format(a_street.foreign.url), bare
+def awaited(a_street: Street, paths: frozenset[str]) -> None:
+    """Until the foreign host was asked for all of these; who comes to check says what was missing."""
+    deadline = time.monotonic() + 15
+    while not paths <= set(a_street.foreign.asked) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def visited(a_street: Street, path: str, *, expected: frozenset[str] = frozenset()) -> tuple[str, set[str]]:
+    """(the page's title, what the foreign host was asked for) after a visit that ends there.
+
+    `expected` is waited for, on a page without its policy.
+    """
+    a_street.planted.html, a_street.planted.bare = PLANT.format(a_street.foreign.url), bool(expected)
     a_street.foreign.asked.clear()
 
     def visit(browser: Chromium) -> str:
@@ -50,7 +62,9 @@ def visited(a_street: Street, path: str, *, bare: bool) -> tuple[str, set[str]]:
         browser.run("document.getElementById('script-link').click()")
         browser.run(f"fetch('{a_street.foreign.url}/fetch').catch(() => 0)")
         title = str(browser.run("document.title"))
+        awaited(a_street, expected - {"/form"})
         browser.run("document.getElementById('planted').submit()")
+        awaited(a_street, expected)  # to leave the page would stop what is just being asked for
         browser.open(a_street.foreign.url + "/fence")  # whatever was asked for before is there before it
         return title
 
@@ -63,7 +77,7 @@ def visited(a_street: Street, path: str, *, bare: bool) -> tuple[str, set[str]]:
 def test_nothing_planted_in_a_page_runs_or_calls_home(a_street: Street | None, path: str) -> None:
     if a_street is None:
         return  # the run's end says so, and tests/abuse/test_pages.py has read the policy
-    title, asked = visited(a_street, path, bare=False)
+    title, asked = visited(a_street, path)
     assert "ran" not in title
     assert asked == set()
     tried.count("abuse", "plants in a browser", PLANT.count("{0}") + 2)
@@ -72,7 +86,7 @@ def test_nothing_planted_in_a_page_runs_or_calls_home(a_street: Street | None, p
 def test_without_its_policy_the_page_would_be_the_attackers(a_street: Street | None) -> None:
     if a_street is None:
         return
-    title, asked = visited(a_street, "/sign-in", bare=True)
+    title, asked = visited(a_street, "/sign-in", expected=WITHOUT_POLICY)
     assert "ran" in title
     assert asked >= WITHOUT_POLICY
 
