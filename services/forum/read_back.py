@@ -11,11 +11,6 @@ from services.forum.replicas.tables import TABLES
 from shared.bus.read_back import ReadBack, rows_of
 from shared.telemetry import notices
 
-# A name taken since the backup stays taken.
-RESERVE = text(
-    "INSERT INTO names (skeleton, profile_id) SELECT skeleton, id FROM profiles"
-    " WHERE home = :home AND skeleton IS NOT NULL ORDER BY id ON CONFLICT DO NOTHING"
-)
 OWNERLESS = text(
     "SELECT count(*) FROM profiles p WHERE p.home = :home AND NOT p.erased"
     " AND NOT EXISTS (SELECT FROM members m WHERE m.profile_id = p.id)"
@@ -33,7 +28,6 @@ async def compare(back: ReadBack, home: Home) -> None:
         own = table.entity.home == home.region
         await back.send_again(table.topic, rows_of(table.entity, lambda row: row.record(), own))
     async with back.sessions() as session, session.begin():
-        await session.execute(RESERVE, {"home": home.region})
         ownerless = await session.scalar(OWNERLESS, {"home": home.region})
     if ownerless:
         structlog.get_logger().warning("forum names taken since the backup belong to nobody", count=ownerless)

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from services.forum.names import fault_of, skeleton
 from services.forum.names.table import make_table, read_table
+from services.forum.use_cases import muting
 from tests.forum.people import Person, Place
+from tests.forum.records import SOUTH, Applying, Region
 
 LOOK_ALIKES = [
     ("Ida", "ida"),
@@ -104,13 +106,37 @@ async def test_a_released_name_stays_reserved(forum: Place, ada: Person, bo: Per
     assert [state["name"] for state in states] == ["Ada", "Bo", "Selje", "Ada"]
 
 
-async def test_a_name_whose_owner_a_restore_forgot_says_so_kindly(
+async def test_a_name_from_elsewhere_stays_taken_when_its_owner_renames_or_leaves_as_one_of_here_does(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    await ada.do("PUT", "/profile", {"name": "Selje"})
+    south, like_ours = Region(), Region()
+    for name in ("Sol", "Solveig"):
+        await applying.south(south.profile(name), like_ours.profile("Ada"))
+    await applying.south(*(who.profile(None, mark=None, erased=True) for who in (south, like_ours)))
+    async with applying.sessions() as session, session.begin():
+        await muting.mute(session, "north", [SOUTH], SOUTH)
+    for tidied in (False, True):
+        if tidied:
+            await applying.tidy()
+        for asks in (forum.newcomer(), await forum.member(f"Asks {tidied}")):
+            refused = set()
+            for name in ("Ada", "Sol", "Solveig"):
+                assert await asks.do("POST", "/names/check", {"name": name}) == {"free": False}
+                method = "POST" if asks.name is None else "PUT"
+                refused.add((await asks.ask(method, "/profile", {"name": name})).text)
+            assert len(refused) == 1, refused
+            assert "name-taken" in str(refused)
+    assert (await ada.do("PUT", "/profile", {"name": "Ada"}))["name"] == "Ada"  # hers all the while
+
+
+async def test_a_name_whose_owner_a_restore_forgot_says_so_kindly_to_who_may_have_had_it(
     forum: Place, ada: Person, bo: Person
 ) -> None:
     await forum.database.execute("UPDATE members SET profile_id = NULL WHERE alias = $1", ada.alias)
-    for person in (ada, bo):
-        answer = await person.ask("POST" if person is ada else "PUT", "/profile", {"name": "Ada"})
-        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/name-belongs-to-nobody")
+    for person, method, says in ((ada, "POST", "name-belongs-to-nobody"), (bo, "PUT", "name-taken")):
+        answer = await person.ask(method, "/profile", {"name": "Ada"})
+        assert (answer.status_code, answer.json()["type"]) == (409, f"/problems/{says}")
 
 
 async def test_a_consultant_writes_under_the_name_of_their_token(forum: Place, bo: Person) -> None:

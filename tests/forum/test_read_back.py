@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.forum.names import skeleton
 from services.forum.settings import Settings
 from shared.bus.agreement import MARK_RESTORED
 from shared.database.engine import make_engine, make_sessions
@@ -56,6 +57,7 @@ async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_
     await restored(
         settings,
         "DELETE FROM moderation",
+        "DELETE FROM names",
         "UPDATE posts SET erased = false, version = version - 3932160000, body = 'Personal words',"
         " body_html = 'Personal words', read_back = NULL WHERE erased",
     )
@@ -66,6 +68,8 @@ async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_
         assert [(each["removed"], each["hidden"]) for each in there] == [(True, False), (False, True)]
         assert [each["removed"] for each in (await ada.reads(own))["posts"]] == [False, True]
         assert await ada.finds("personal") == []
+        taken = await place.rows("SELECT skeleton FROM names")
+        assert {row["skeleton"] for row in taken} == {skeleton("Ada"), skeleton("Sol")}
 
         # Version numbers go on above what was given before the loss.
         opening = own["posts"][0]

@@ -16,6 +16,7 @@ from services.forum.replicas.announcing import settle_posts, tell_authors
 from services.forum.replicas.concerns import forget_of, hear
 from services.forum.replicas.held import hold
 from services.forum.replicas.marking import KIND_OF, buckets_of
+from services.forum.replicas.reserving import reserve_names
 from services.forum.replicas.tables import TABLES, Table
 from services.forum.rules.believing import fault_of
 from services.forum.rules.merging import highest
@@ -104,6 +105,7 @@ class Replicas:
         if table.topic is REPORTS:
             await hear(session, self._home.region, [record.payload.id for record in newest], at)
         if table.topic is PROFILES:
+            await reserve_names(session, [record.payload.id for record in newest])
             await forget_of(session, [record.payload.id for record in newest if record.payload.erased])
         if overtaken:
             await self._publish_again(session, table, overtaken)

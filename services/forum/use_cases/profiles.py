@@ -46,7 +46,7 @@ BELONG_TO_NOBODY = text(
 async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> Profile:
     """A member takes a forum name. The same name again changes nothing.
 
-    Raises AccountClosed, NameNotPossible, NameTaken, ProfileExists.
+    Raises AccountClosed, NameNotPossible, NameTaken, NameBelongsToNobody, ProfileExists.
     """
     member = await locked_member(session, alias, "member")
     if member.profile_id is not None:
@@ -55,7 +55,11 @@ async def present(session: AsyncSession, home: Home, alias: UUID, name: str) -> 
             return profile
         raise ProfileExists()
     profile = _new(home, "member", name)
-    await _take(session, home, name, profile.id)
+    if not await _take(session, name, profile.id):
+        # Not said to who renames: of a name that isn't theirs it would tell that its owner was of this region.
+        if await session.scalar(OWNERLESS, {"skeleton": profile.skeleton, "home": home.region}):
+            raise NameBelongsToNobody()
+        raise NameTaken()
     member.profile_id = profile.id
     return await _publish(session, profile)
 
@@ -106,7 +110,8 @@ async def rename(session: AsyncSession, home: Home, alias: UUID, name: str) -> P
         raise NameIsFixed()
     if profile.name == name:
         return profile
-    await _take(session, home, name, profile.id)
+    if not await _take(session, name, profile.id):
+        raise NameTaken()
     profile.name, profile.skeleton = name, skeleton(name)
     profile.rewrite(home)
     return await _publish(session, profile)
@@ -160,14 +165,12 @@ async def let_go_of_names(session: AsyncSession) -> None:
     await session.execute(BELONG_TO_NOBODY, {"nobody": NOBODY})
 
 
-async def _take(session: AsyncSession, home: Home, name: str, profile: UUID) -> None:
+async def _take(session: AsyncSession, name: str, profile: UUID) -> bool:
+    """Whether `profile` may have it; reserved for it then. Raises NameNotPossible."""
     if fault_of(name):
         raise NameNotPossible()
     await session.execute(RESERVE, {"skeleton": skeleton(name), "profile": profile})
-    if not await is_free(session, name, profile):
-        if await session.scalar(OWNERLESS, {"skeleton": skeleton(name), "home": home.region}):
-            raise NameBelongsToNobody()
-        raise NameTaken()
+    return await is_free(session, name, profile)
 
 
 def _new(home: Home, role: str, name: str) -> Profile:
