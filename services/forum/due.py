@@ -16,7 +16,7 @@ from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES
 from services.forum.use_cases import reports
 from services.forum.use_cases.leaving import acknowledge_others, erase_some
-from services.forum.use_cases.profiles import let_go_of_names
+from services.forum.use_cases.profiles import hide_communities_of_nobody, let_go_of_names
 from shared import clock
 from shared.api import idempotency
 from shared.telemetry import notices
@@ -98,11 +98,12 @@ class DueWork:
 
     async def tidy(self) -> None:
         """Drop idempotency keys of the day before yesterday and earlier, and kept versions that nobody needs; names of
-        whoever has left become nobody's.
+        whoever has left become nobody's, and communities of whom nobody can hide them are hidden.
         """
         async with self.sessions() as session, session.begin():
             await idempotency.forget_old(session)
             await reports.tidy(session)
+            await hide_communities_of_nobody(session, self.home)
         async with self.sessions() as session, session.begin():
             await let_go_of_names(session)
 

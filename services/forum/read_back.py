@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from services.forum.ids import Home
 from services.forum.replicas.tables import TABLES
+from services.forum.use_cases.profiles import hide_communities_of_nobody
 from shared.bus.read_back import ReadBack, rows_of
 from shared.telemetry import notices
 
@@ -28,6 +29,7 @@ async def compare(back: ReadBack, home: Home) -> None:
         own = table.entity.home == home.region
         await back.send_again(table.topic, rows_of(table.entity, lambda row: row.record(), own))
     async with back.sessions() as session, session.begin():
+        await hide_communities_of_nobody(session, home)
         ownerless = await session.scalar(OWNERLESS, {"home": home.region})
     if ownerless:
         structlog.get_logger().warning("forum names taken since the backup belong to nobody", count=ownerless)

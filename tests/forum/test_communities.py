@@ -1,9 +1,15 @@
 """A community that its member shows, and hides again: told by identity alone, to nobody before, to nobody after."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from services.forum.use_cases.leaving import change_members
 from shared.contracts.payloads.forum import ProfilePresented
+from shared.contracts.payloads.identity import AudienceAlias
+from shared.hlc import version_at
 from tests.forum.people import Json, Person, Place
 from tests.forum.records import Applying, Region, received
 
@@ -96,6 +102,35 @@ async def test_who_leaves_takes_it_along(forum: Place, ada: Person, applying: Ap
     [*_, (_, last)] = await forum.published(PROFILES)
     assert (last["erased"], last["community"]) == (True, None)
     assert "Steinvåg" not in str(await forum.rows("SELECT p::text FROM profiles p"))
+
+
+async def test_of_a_closed_account_it_is_hidden_everywhere_at_once(
+    forum: Place, ada: Person, bo: Person, applying: Applying
+) -> None:
+    thread = await ada.opens()
+    await _read_back(forum, applying)
+    await shows(ada)
+    at = datetime.now(UTC)
+    closed = AudienceAlias(id=ada.alias, home="north", version=version_at(at), role="member", closed=True)
+    async with applying.sessions() as session, session.begin():
+        await change_members(session, applying.home, b"secret", [closed], at)
+    assert (await ada.ask("DELETE", "/profile/community")).status_code == 403
+    assert await everywhere(bo, thread) == [HIDDEN] * 5
+    [*_, (_, last)] = await forum.published(PROFILES)
+    assert (last["name"], last["community"]) == ("Ada", None)
+
+
+@pytest.mark.parametrize("lost", ["closed = true", "profile_id = NULL"])
+async def test_what_nobody_can_hide_any_more_is_hidden_soon(
+    forum: Place, ada: Person, bo: Person, applying: Applying, lost: str
+) -> None:
+    for person in (ada, bo):
+        await shows(person)
+    await applying.execute(f"UPDATE members SET {lost} WHERE alias = :alias", alias=ada.alias)
+    for _ in range(2):
+        await applying.tidy()
+    states = [(state["name"], state["community"]) for _, state in await forum.published(PROFILES)]
+    assert states[4:] == [("Ada", None)], "once, and of nobody else"
 
 
 async def test_what_is_shown_in_another_region_is_shown_here_and_gone_with_the_next_version(

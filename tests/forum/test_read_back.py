@@ -33,6 +33,9 @@ async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_
     erased = post.model_copy(update={"version": south.home.clock.tick(), "erased": True, "body": None})
     async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
         ada = await place.member("Ada")
+        bo = await place.member("Bo")
+        bo.said = {"community": "Steinvåg"}
+        shown = await bo.do("PUT", "/profile/community")
         own = await ada.opens(body="Ours")
         reply = await ada.replies(own, "Our own personal words")
         await mirror(settings, south.profile(), thread, post, foreign)
@@ -58,6 +61,7 @@ async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_
         settings,
         "DELETE FROM moderation",
         "DELETE FROM names",
+        f"DELETE FROM members WHERE alias = '{bo.alias}'",
         "UPDATE posts SET erased = false, version = version - 3932160000, body = 'Personal words',"
         " body_html = 'Personal words', read_back = NULL WHERE erased",
     )
@@ -69,7 +73,13 @@ async def test_nothing_erased_or_hidden_since_the_backup_is_served_here_or_from_
         assert [each["removed"] for each in (await ada.reads(own))["posts"]] == [False, True]
         assert await ada.finds("personal") == []
         taken = await place.rows("SELECT skeleton FROM names")
-        assert {row["skeleton"] for row in taken} == {skeleton("Ada"), skeleton("Sol")}
+        assert {row["skeleton"] for row in taken} == {skeleton("Ada"), skeleton("Bo"), skeleton("Sol")}
+        # What only its member could have hidden is hidden, here and elsewhere.
+        assert (await ada.do("GET", f"/profiles/{shown['id']}"))["community"] is None
+        *_, last = [
+            state for _, state in await place.published("shared.forum.profiles.v1") if state["name"] == "Bo"
+        ]
+        assert last["community"] is None
 
         # Version numbers go on above what was given before the loss.
         opening = own["posts"][0]

@@ -84,15 +84,23 @@ async def change_members(
                 "version": change.version,
             },
         )
-        if change.role in ("member", "consultant") and not change.erased:
-            await _present_role(session, home, change.id, change.role)
+        if not change.erased:
+            await _present(session, home, change)
 
 
-async def _present_role(session: AsyncSession, home: Home, alias: UUID, role: str) -> None:
-    found = select(Profile).join(Member, Member.profile_id == Profile.id)
-    profile = await session.scalar(found.where(Member.alias == alias).with_for_update(of=Profile))
-    if profile is not None and not profile.erased and profile.role != role:
-        profile.role = role
+async def _present(session: AsyncSession, home: Home, change: AudienceAlias) -> None:
+    """The role on the profile; and who is closed can't hide their community any more, so it is hidden for them."""
+    found = select(Profile, Member.closed).join(Member, Member.profile_id == Profile.id)
+    row = (
+        await session.execute(found.where(Member.alias == change.id).with_for_update(of=Profile))
+    ).one_or_none()
+    if row is None or row.Profile.erased:
+        return
+    profile = row.Profile
+    role = change.role if change.role in ("member", "consultant") else profile.role
+    community = None if row.closed else profile.community
+    if (role, community) != (profile.role, profile.community):
+        profile.role, profile.community = role, community
         profile.rewrite(home)
         await outbox.add(session, PROFILES, profile.id, profile.record())
 

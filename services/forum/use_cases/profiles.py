@@ -3,7 +3,7 @@
 import secrets
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import (
@@ -16,7 +16,7 @@ from services.forum.errors import (
     ProfileNeeded,
 )
 from services.forum.ids import Home, Identity
-from services.forum.models import Profile
+from services.forum.models import Member, Profile
 from services.forum.names import fault_of, skeleton
 from services.forum.use_cases.writers import Consultant, Writers, locked_member, require_writing
 from shared import clock
@@ -155,6 +155,16 @@ async def _say_community(
     profile.community = community
     profile.rewrite(home)
     return await _publish(session, profile)
+
+
+async def hide_communities_of_nobody(session: AsyncSession, home: Home) -> None:
+    """Hide what nobody may hide any more: shown by a member who is closed, or whom a restore has parted from it."""
+    mine = exists().where(Member.profile_id == Profile.id, ~Member.closed, ~Member.erased)
+    shown = select(Profile).where(Profile.home == home.region, Profile.community.is_not(None), ~mine)
+    for profile in await session.scalars(shown.order_by(Profile.id).with_for_update()):
+        profile.community = None
+        profile.rewrite(home)
+        await _publish(session, profile)
 
 
 async def let_go_of_names(session: AsyncSession) -> None:
