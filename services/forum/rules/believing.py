@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
+from services.forum.names import disguise_of
 from services.forum.rules.identities import is_entity_of, is_profile_of, time_of
+from services.forum.rules.wording import turns_or_controls
 from shared.contracts.payloads.forum import (
     DigestSummed,
     ErasureRequested,
@@ -18,11 +20,12 @@ from shared.contracts.payloads.payload import COUNTER_BITS, State
 HIGHEST_VERSION = 2**63 - 1
 
 # Characters, and of decisions hides and lifts: about four times what this release lets its members write, so that
-# another one may allow more. What is far longer would take minutes to render, and fits into no index.
+# another one may allow more; what is far longer fits into no index. Bodies are rendered, which takes time: a release
+# whose members may write longer ones has to come after one that believes them.
 LONGEST: Mapping[type[State], Mapping[str, int]] = {
     ProfilePresented: {"name": 120, "community": 1000},
     ThreadOpened: {"title": 500},
-    PostPublished: {"body": 65_536},
+    PostPublished: {"body": 16_384},
     ModerationDecided: {"hides": 100, "lifts": 1000},
 }
 LONGEST_REASON = 1000
@@ -34,7 +37,8 @@ def fault_of(
     """Why `region` refuses a record (a code for the security log), or None.
 
     `origin` is the prefix of the topic it came on (None: the region's own); it must be a configured neighbour and name
-    the record's home. `key` is the record's. Ids of entity and author must recompute. Nothing from elsewhere may be huge.
+    the record's home. `key` is the record's. Ids of entity and author must recompute. No text may have a NUL, which
+    PostgreSQL can't keep. Nothing from elsewhere may be huge.
     """
     if origin is not None and (origin not in neighbours or origin == region):
         return "origin"
@@ -44,6 +48,8 @@ def fault_of(
         return "key"
     if not _is_genuine(state):
         return "id"
+    if _has_nul(state):
+        return "text"
     return "size" if origin is not None and _is_too_long(state) else None
 
 
@@ -75,6 +81,38 @@ def _is_authored(state: PostPublished | ThreadOpened | ReactionGiven) -> bool:
     return is_entity_of(state.id, state.home, bytes.fromhex(state.nonce)) and is_profile_of(
         state.author_id, state.home, bytes.fromhex(state.author_nonce)
     )
+
+
+def _has_nul(state: State) -> bool:
+    if isinstance(state, ModerationDecided):
+        return any("\0" in hide.reason for hide in state.hides)
+    return any("\0" in (getattr(state, name) or "") for name in LONGEST.get(type(state), ()))
+
+
+def _is_made_later(state: State) -> bool:
+    """Whether it says that it was first written after it was last. An older version would wait for its time (`waiting`)."""
+    match state:
+        case PostPublished(written=written) if written is not None:
+            return written > state.version
+        case PostPublished() | ThreadOpened() | ReactionGiven() | PostReported():
+            return time_of(state.id) > state.version >> COUNTER_BITS
+        case _:
+            return False
+
+
+def _is_disguised(state: State) -> bool:
+    """Whether what stands on a line of its own could be drawn as something else."""
+    match state:
+        case ProfilePresented():
+            name = (
+                state.name is not None
+                and disguise_of(state.name, role=state.role == "consultant") is not None
+            )
+            return name or turns_or_controls(state.community or "")
+        case ThreadOpened():
+            return turns_or_controls(state.title or "")
+        case _:
+            return False
 
 
 def _is_too_long(state: State) -> bool:

@@ -111,6 +111,20 @@ def _huge(record: Came, _world: World) -> Came | None:
     return _changed(record, **dict.fromkeys(texts, "x" * 70_000)) if texts and record.origin else None
 
 
+def _with_a_nul(record: Came, _world: World) -> Came | None:
+    texts = [name for name in ("name", "title", "body") if getattr(record.state, name, None) is not None]
+    return _changed(record, **dict.fromkeys(texts, "nothing\0more")) if texts else None
+
+
+def _a_hide_for_a_reason_with_a_nul(record: Came, _world: World) -> Came | None:
+    target, home = UUID(int=9), record.state.home
+    state = ModerationDecided(
+        id=f"{target}:{home}", home=home, version=record.state.version, target_id=target, target_kind="post",
+        hides=(Hide(id=UUID(int=1), reason="Because\0"),),
+    )  # fmt: skip
+    return Came(record.origin, state.id, state)
+
+
 def _too_many_hides(record: Came, _world: World) -> Came | None:
     if record.origin is None:
         return None
@@ -134,7 +148,7 @@ FORGERIES: tuple[Forge, ...] = (
     _another_home, _on_another_topic, _on_our_own_topic, _under_our_own_prefix, _of_a_stranger, _another_key,
     _another_nonce, _another_author, _an_author_of_another_region, _anothers_id, _another_place_in_the_thread,
     _a_decision_for_another_region, _an_erasure_for_another_region, _a_negative_version, _a_version_beyond_all,
-    _huge, _too_many_hides, _an_unknown_kind,
+    _huge, _with_a_nul, _a_hide_for_a_reason_with_a_nul, _too_many_hides, _an_unknown_kind,
 )  # fmt: skip
 
 
@@ -190,14 +204,19 @@ def test_a_record_without_its_place_stands_where_its_id_says() -> None:
     assert fault_of(old, key=str(old.id), origin="north", region="south", neighbours=["north"]) is None
 
 
+def longest(body: type[BaseModel], field: str) -> int:
+    """Characters that a member may send."""
+    most: int = body.model_json_schema()["properties"][field]["maxLength"]
+    return most
+
+
 def test_what_members_may_write_at_most_is_far_from_huge() -> None:
     def most(body: type[BaseModel], field: str) -> str:
-        longest: int = body.model_json_schema()["properties"][field]["maxLength"]
-        return "x" * 3 * longest  # in another release
+        return "x" * 3 * longest(body, field)  # in another release
 
     south = Region("south")
     thread = south.thread(most(NewThread, "title"))
-    post = south.post(thread.id, most(NewPost, "body"))
+    post = south.post(thread.id)
     for state in (
         thread,
         post,
@@ -206,3 +225,12 @@ def test_what_members_may_write_at_most_is_far_from_huge() -> None:
     ):
         fault = fault_of(state, key=str(state.id), origin="south", region="north", neighbours=["south"])
         assert fault is None
+
+
+def test_a_body_from_abroad_is_believed_up_to_the_length_that_members_may_write() -> None:
+    south = Region("south")
+    most = longest(NewPost, "body")
+    for length, expected in ((most, None), (most + 1, "size")):
+        post = south.post(south.thread().id, "å" * length)
+        fault = fault_of(post, key=str(post.id), origin="south", region="north", neighbours=["south"])
+        assert fault == expected
