@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from services.forum.names import disguise_of
+from services.forum.policy import too_long
 from services.forum.rules.identities import is_entity_of, is_profile_of, time_of
 from services.forum.rules.wording import turns_or_controls
 from shared.contracts.payloads.forum import (
@@ -20,12 +21,10 @@ from shared.contracts.payloads.payload import COUNTER_BITS, State
 HIGHEST_VERSION = 2**63 - 1
 
 # Characters, and of decisions hides and lifts: about four times what this release lets its members write, so that
-# another one may allow more; what is far longer fits into no index. Bodies are rendered, which takes time: a release
-# whose members may write longer ones has to come after one that believes them.
+# another one may allow more. What is far longer fits into no index.
 LONGEST: Mapping[type[State], Mapping[str, int]] = {
     ProfilePresented: {"name": 120, "community": 1000},
     ThreadOpened: {"title": 500},
-    PostPublished: {"body": 16_384},
     ModerationDecided: {"hides": 100, "lifts": 1000},
 }
 LONGEST_REASON = 1000
@@ -37,8 +36,9 @@ def fault_of(
     """Why `region` refuses a record (a code for the security log), or None.
 
     `origin` is the prefix of the topic it came on (None: the region's own); it must be a configured neighbour and name
-    the record's home. `key` is the record's. Ids of entity and author must recompute. No text may have a NUL, which
-    PostgreSQL can't keep. Nothing from elsewhere may be huge.
+    the record's home. `key` is the record's. Ids of entity and author must recompute, and nothing be first written
+    after it was last. No text may have a NUL, which PostgreSQL can't keep. Nothing from elsewhere may be huge, and no line
+    drawn as another.
     """
     if origin is not None and (origin not in neighbours or origin == region):
         return "origin"
@@ -48,9 +48,15 @@ def fault_of(
         return "key"
     if not _is_genuine(state):
         return "id"
+    if _is_made_later(state):
+        return "time"
     if _has_nul(state):
         return "text"
-    return "size" if origin is not None and _is_too_long(state) else None
+    if origin is None:
+        return None
+    if _is_too_long(state):
+        return "size"
+    return "text" if _is_disguised(state) else None
 
 
 def _is_genuine(state: State) -> bool:
@@ -84,9 +90,17 @@ def _is_authored(state: PostPublished | ThreadOpened | ReactionGiven) -> bool:
 
 
 def _has_nul(state: State) -> bool:
-    if isinstance(state, ModerationDecided):
-        return any("\0" in hide.reason for hide in state.hides)
-    return any("\0" in (getattr(state, name) or "") for name in LONGEST.get(type(state), ()))
+    match state:
+        case PostPublished():
+            return "\0" in (state.body or "")
+        case ThreadOpened():
+            return "\0" in (state.title or "")
+        case ProfilePresented():
+            return "\0" in (state.name or "") or "\0" in (state.community or "")
+        case ModerationDecided():
+            return any("\0" in hide.reason for hide in state.hides)
+        case _:
+            return False
 
 
 def _is_made_later(state: State) -> bool:
@@ -104,11 +118,9 @@ def _is_disguised(state: State) -> bool:
     """Whether what stands on a line of its own could be drawn as something else."""
     match state:
         case ProfilePresented():
-            name = (
-                state.name is not None
-                and disguise_of(state.name, role=state.role == "consultant") is not None
-            )
-            return name or turns_or_controls(state.community or "")
+            if state.name is not None and disguise_of(state.name, role=state.role == "consultant"):
+                return True
+            return turns_or_controls(state.community or "")
         case ThreadOpened():
             return turns_or_controls(state.title or "")
         case _:
@@ -116,6 +128,9 @@ def _is_disguised(state: State) -> bool:
 
 
 def _is_too_long(state: State) -> bool:
+    if isinstance(state, PostPublished):
+        # As ours, since it has to be rendered: a release that lets its members write more comes after one that believes it.
+        return state.body is not None and too_long(state.body)
     for name, longest in LONGEST.get(type(state), {}).items():
         if len(getattr(state, name) or ()) > longest:
             return True

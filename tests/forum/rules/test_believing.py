@@ -5,15 +5,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.forum import names
+from services.forum.policy import MAX_POST_BYTES
 from services.forum.rules.believing import fault_of
-from services.forum.schemas import NewHide, NewPost, NewThread
-from shared.contracts.payloads.forum import ErasureRequested, Hide, ModerationDecided, PostPublished
-from shared.contracts.payloads.payload import State
+from services.forum.rules.identities import entity_id
+from services.forum.schemas import NewHide, NewThread
+from shared.contracts.payloads.forum import (
+    ErasureRequested,
+    Hide,
+    ModerationDecided,
+    PostPublished,
+    ProfilePresented,
+    ReactionGiven,
+    ThreadOpened,
+)
+from shared.contracts.payloads.payload import COUNTER_BITS, State
 from tests.forum.records import Region
 from tests.forum.rules.histories import REGIONS, World
 from tests.forum.rules.replica import Came, Replica, Rules, came
@@ -82,6 +93,43 @@ def _another_place_in_the_thread(record: Came, _world: World) -> Came | None:
     return None
 
 
+def _made_in_the_future(record: Came, _world: World) -> Came | None:
+    """All that is made at some time says so in its id; and only its version makes it wait."""
+    state: Any = record.state
+    if not isinstance(state, PostPublished | ThreadOpened | ReactionGiven):
+        return None
+    ms = (state.version >> COUNTER_BITS) + 100 * 365 * 24 * 60 * 60 * 1000
+    place = {"written": ms << COUNTER_BITS} if isinstance(state, PostPublished) else {}
+    return _changed(record, id=entity_id(state.home, ms, bytes.fromhex(state.nonce)), **place)
+
+
+def _written_after_its_last_version(record: Came, _world: World) -> Came | None:
+    state = record.state
+    if isinstance(state, PostPublished) and state.version == state.written:
+        return _changed(record, written=state.version + 2)
+    return None
+
+
+def _a_name_that_is_drawn_as_another(record: Came, _world: World) -> Came | None:
+    state = record.state
+    if isinstance(state, ProfilePresented) and state.name is not None and record.origin:
+        return _changed(record, name=f"{state.name}\u2800")
+    return None
+
+
+def _a_title_the_other_way_round(record: Came, _world: World) -> Came | None:
+    state = record.state
+    if isinstance(state, ThreadOpened) and state.title is not None and record.origin:
+        return _changed(record, title=f"\u202e{state.title}")
+    return None
+
+
+def _a_community_on_two_lines(record: Came, _world: World) -> Came | None:
+    if isinstance(record.state, ProfilePresented) and record.origin:
+        return _changed(record, community="Lyngmo\nnorth")
+    return None
+
+
 def _a_decision_for_another_region(record: Came, world: World) -> Came | None:
     if isinstance(record.state, ModerationDecided):
         other = next(name for name in REGIONS if name != record.state.home)
@@ -147,7 +195,8 @@ def _an_unknown_kind(record: Came, _world: World) -> Came | None:
 FORGERIES: tuple[Forge, ...] = (
     _another_home, _on_another_topic, _on_our_own_topic, _under_our_own_prefix, _of_a_stranger, _another_key,
     _another_nonce, _another_author, _an_author_of_another_region, _anothers_id, _another_place_in_the_thread,
-    _a_decision_for_another_region, _an_erasure_for_another_region, _a_negative_version, _a_version_beyond_all,
+    _made_in_the_future, _written_after_its_last_version, _a_name_that_is_drawn_as_another,
+    _a_title_the_other_way_round, _a_community_on_two_lines, _a_decision_for_another_region, _an_erasure_for_another_region, _a_negative_version, _a_version_beyond_all,
     _huge, _with_a_nul, _a_hide_for_a_reason_with_a_nul, _too_many_hides, _an_unknown_kind,
 )  # fmt: skip
 
@@ -204,15 +253,10 @@ def test_a_record_without_its_place_stands_where_its_id_says() -> None:
     assert fault_of(old, key=str(old.id), origin="north", region="south", neighbours=["north"]) is None
 
 
-def longest(body: type[BaseModel], field: str) -> int:
-    """Characters that a member may send."""
-    most: int = body.model_json_schema()["properties"][field]["maxLength"]
-    return most
-
-
 def test_what_members_may_write_at_most_is_far_from_huge() -> None:
     def most(body: type[BaseModel], field: str) -> str:
-        return "x" * 3 * longest(body, field)  # in another release
+        longest: int = body.model_json_schema()["properties"][field]["maxLength"]
+        return "x" * 3 * longest  # in another release
 
     south = Region("south")
     thread = south.thread(most(NewThread, "title"))
@@ -229,8 +273,54 @@ def test_what_members_may_write_at_most_is_far_from_huge() -> None:
 
 def test_a_body_from_abroad_is_believed_up_to_the_length_that_members_may_write() -> None:
     south = Region("south")
-    most = longest(NewPost, "body")
+    most = MAX_POST_BYTES // len("å".encode())
     for length, expected in ((most, None), (most + 1, "size")):
         post = south.post(south.thread().id, "å" * length)
         fault = fault_of(post, key=str(post.id), origin="south", region="north", neighbours=["south"])
         assert fault == expected
+
+
+def from_south(state: State) -> str | None:
+    """Why north refuses what comes on south's topic."""
+    return fault_of(state, key=str(state.id), origin="south", region="north", neighbours=["south"])
+
+
+def test_a_report_made_in_the_future_is_refused() -> None:
+    south = Region("south")
+    report = south.reports(UUID(int=1))
+    assert from_south(report) is None
+    assert from_south(report.model_copy(update={"version": report.version - (1 << COUNTER_BITS)})) == "time"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Kari ",
+        " Kari",
+        "Kari  N",
+        "Kari\u00a0",
+        "\u202eiraK",
+        "Kari\u2800",
+        "Kari\u3164",
+        "Kari\u200b",
+        "...",
+    ],
+)
+@pytest.mark.parametrize("role", ["member", "consultant"])
+def test_a_name_from_abroad_is_one_that_could_be_taken_here(name: str, role: str) -> None:
+    assert from_south(Region("south").profile(name, role=role)) == "text"
+
+
+def test_a_member_from_abroad_has_no_roles_name() -> None:
+    south = Region("south")
+    assert from_south(south.profile("Moderator")) == "text"
+    assert from_south(south.profile("Moderator", role="consultant")) is None
+    assert from_south(south.profile("Liv O'Neil-Å.", role="consultant")) is None
+
+
+@pytest.mark.parametrize("turned", ["\u202eiraK", "a\u2067b", "a\tb", "a\x7fb", "a\nb"])
+def test_no_line_from_abroad_turns_the_text_or_has_controls(turned: str) -> None:
+    south = Region("south")
+    assert from_south(south.thread(turned)) == "text"
+    assert from_south(south.profile(community=turned)) == "text"
+    assert from_south(south.profile(community="Lyngmo")) is None
