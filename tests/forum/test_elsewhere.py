@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import stopped_at
+from shared.contracts.payloads.forum import PostPublished
 from tests.forum.people import Json, Person, Place
-from tests.forum.records import Applying, Region
+from tests.forum.records import Applying, Region, received
 
 REQUESTED = "local.notices.requested.forum.v1"
 
@@ -90,6 +91,35 @@ async def test_no_answer_shows_that_a_writer_belongs_elsewhere(
             for telling in ("south", "north", "nonce", "version", "home", "arrived"):
                 assert telling not in answer.text.lower()
     assert {UUID(one).version for one in (mine[0], str(opening.id))} == {7}
+
+
+async def test_a_page_tells_the_same_numbers_before_and_after_its_posts_were_read_back(
+    forum: Place, ada: Person, bo: Person, applying: Applying
+) -> None:
+    """Only posts of this region are; numbers behind them would tell which."""
+    south = Region()
+    thread = await ada.opens()
+    taken_back = await bo.replies(thread)
+    await applying.south(south.profile(), south.post(UUID(thread["id"])))
+    await _read_back(forum, applying)
+    await bo.do("DELETE", f"/posts/{taken_back['id']}")
+    last = await bo.replies(thread)
+    one, two = await ada.reads(thread), await ada.reads(thread, limit=2)
+    assert (one["replies"], one["last_activity"], one["answered"]) == (2, last["written_at"], True)
+    await _read_back(forum, applying)
+    assert await ada.reads(thread) == one
+    assert await ada.reads(thread, after=two["next"]) == {**one, "posts": one["posts"][2:]}
+    alone = await bo.opens("Evenings", "Who is awake?")
+    await ada.replies(alone)
+    before = await bo.reads(alone)
+    assert (before["replies"], before["answered"]) == (1, True)
+    await _read_back(forum, applying)
+    assert await bo.reads(alone) == before
+
+
+async def _read_back(forum: Place, applying: Applying) -> None:
+    for _, state in await forum.published("shared.forum.posts.v1"):
+        await applying.apply(received(PostPublished(**state), None))
 
 
 async def test_what_is_refused_of_a_post_from_elsewhere_is_refused_in_the_same_words(

@@ -17,8 +17,13 @@ from tests.forum.people import Json, Person, Place, until
 
 
 async def settled(person: Person, thread: Json, replies: int) -> Json:
-    """The thread's page once its replies are counted."""
-    return await until(lambda: person.reads(thread), lambda page: page["replies"] == replies)
+    """The thread's page once the list counts its replies."""
+
+    async def counted() -> list[int]:
+        return [each["replies"] for each in await person.threads() if each["id"] == thread["id"]]
+
+    await until(counted, lambda found: found == [replies])
+    return await person.reads(thread)
 
 
 async def on_topic(place: Place, topic: str, count: int) -> list[tuple[str, Json]]:

@@ -34,7 +34,7 @@ async def a_thread_with_replies(place: Place) -> tuple[Person, Json]:
     thread = await ada.opens()
     await bo.replies(thread, "First")
     await bo.replies(thread, "Second")
-    await until(lambda: ada.reads(thread), lambda page: page["replies"] == 2)
+    await until(ada.threads, lambda listed: [each["replies"] for each in listed] == [2])
     await until(lambda: place.rows("SELECT 1 FROM outbox"), lambda rows: not rows)
     return ada, thread
 

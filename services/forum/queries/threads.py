@@ -104,7 +104,7 @@ head AS MATERIALIZED (
     WHERE t.id = $2
 ), page AS MATERIALIZED (
     SELECT p.id, p.thread_id, p.author_id, p.home, p.written, p.opening, p.edited, p.erased, p.body, p.body_html,
-        p.arrived_at
+        p.arrived_at, p.counted
     FROM posts p
     WHERE p.thread_id = $2 AND (p.written, p.id) > (
         coalesce((SELECT c.written FROM posts c WHERE c.id = $4 AND c.thread_id = $2), -1),
@@ -115,7 +115,7 @@ head AS MATERIALIZED (
 )
 SELECT head.thread, post.*
 FROM head LEFT JOIN LATERAL (
-    SELECT {POST_COLUMNS}, {unread("p", "head", "reader.profile_id")} AS new
+    SELECT {POST_COLUMNS}, p.counted, {unread("p", "head", "reader.profile_id")} AS new
     FROM page p CROSS JOIN reader
     LEFT JOIN writers pp ON pp.id = p.author_id {HIDE_JOIN}
 ) post ON true
@@ -159,13 +159,27 @@ async def thread_page(
     head["hidden"] = head["reason"] is not None
     if head["refused"]:
         raise AccountClosed()
-    posts = [shown_post(row, new=row["new"]) for row in rows[:limit] if row["id"] is not None]
+    here = [row for row in rows[:limit] if row["id"] is not None]
+    _catch_up(head, here)
+    posts = [shown_post(row, new=row["new"]) for row in here]
     thread = shown_thread(head, sees_hidden=consultant or head["mine"])
     if thread["hidden"] and (consultant or head["mine"]):
         thread["hidden_reason"] = head["reason"]
     thread["posts"] = posts
     thread["next"] = posts[-1]["id"] if len(rows) > limit else None
     return thread
+
+
+def _catch_up(head: dict[str, Any], posts: list[Any]) -> None:
+    """A thread's numbers as the `posts` beside them make them, also those that weren't read back yet.
+
+    Only what was written in this region waits for that: numbers behind the posts would tell which those are.
+    """
+    for post in posts:
+        stands = not post["opening"] and not post["erased"]
+        head["replies"] += stands - post["counted"]
+        head["last_written"] = max(head["last_written"] or 0, post["written"])
+        head["answered"] = head["answered"] or (stands and post["author_id"] != head["author_id"])
 
 
 def shown_thread(row: Any, *, sees_hidden: bool) -> dict[str, Any]:
