@@ -238,6 +238,7 @@ class Erasure(Replicated, Base):
     posts: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     reactions: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     acknowledged: Mapped[bool]
+    answered: Mapped[bool] = mapped_column(default=False)  # nothing is to be said here any more
 
     def record(self) -> ErasureRequested:
         """The whole state, as published."""

@@ -16,7 +16,7 @@ from tests.region.running import RunningRegion
 
 AGREED_SECONDS = 120  # on a loaded machine, where MirrorMaker may have to start first
 # When a row came here, and how; the rest of it is what was said.
-HERE_ALONE = ["arrived_at", "received", "projection", "read_back", "announced_at"]
+HERE_ALONE = ["arrived_at", "received", "projection", "read_back", "announced_at", "answered"]
 ROWS = "SELECT id::text, (to_jsonb(t) - $1::text[])::text FROM {} t"
 # Who wrote first in a thread is told by who came first; whether more than one did isn't.
 ACTIVITY = "SELECT thread_id::text, (to_jsonb(t) - 'first_writer')::text FROM thread_activity t"

@@ -46,15 +46,29 @@ ON CONFLICT (id) DO UPDATE SET version = excluded.version, acknowledged = exclud
 STATED = text(
     "SELECT profiles, threads, posts, reactions, acknowledged, version FROM erasures WHERE id = :id FOR UPDATE"
 )
-# Requests of other regions that we haven't acknowledged although all they name is stored here as erased.
+# Nothing is to be answered (any more): what is ours, what asks for nothing, what we have answered.
+SETTLED = text("""
+UPDATE erasures SET answered = true WHERE id IN (
+    SELECT e.id FROM erasures e WHERE NOT e.answered AND (
+        e.home = :home OR cardinality(e.profiles) + cardinality(e.threads) + cardinality(e.posts) = 0
+        OR EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home))
+    ORDER BY e.id LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING id
+""")
+# Requests of other regions of which everything is stored here as erased: all they name, and since whoever wrote much had
+# more than is named, all that those profiles wrote.
 ANSWERABLE = text("""
-SELECT e.erasure_id FROM erasures e
-WHERE e.home <> :home AND cardinality(e.profiles) + cardinality(e.threads) + cardinality(e.posts) > 0
+SELECT DISTINCT e.erasure_id FROM erasures e
+WHERE NOT e.answered AND e.home <> :home
+    AND cardinality(e.profiles) + cardinality(e.threads) + cardinality(e.posts) > 0
     AND NOT EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home)
     AND NOT EXISTS (SELECT FROM unnest(e.profiles) n LEFT JOIN profiles p ON p.id = n WHERE p.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.threads) n LEFT JOIN threads t ON t.id = n WHERE t.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.posts) n LEFT JOIN posts p ON p.id = n WHERE p.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.reactions) n LEFT JOIN reactions r ON r.id = n WHERE r.erased IS NOT true)
+    AND NOT EXISTS (SELECT FROM threads t WHERE t.author_id = ANY (e.profiles) AND NOT t.erased)
+    AND NOT EXISTS (SELECT FROM posts p WHERE p.author_id = ANY (e.profiles) AND NOT p.erased)
+    AND NOT EXISTS (SELECT FROM reactions r WHERE r.author_id = ANY (e.profiles) AND NOT r.erased)
 LIMIT 100
 """)
 
@@ -137,14 +151,16 @@ async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
 
 
 async def acknowledge_others(session: AsyncSession, home: Home, at: datetime) -> bool:
-    """Answer other regions' erasures once every entity they name is stored here as erased."""
-    answerable = list(await session.scalars(ANSWERABLE, {"home": home.region}))
+    """Answer other regions' erasures once everything of theirs is stored here as erased; whether there may be more."""
+    asked = {"home": home.region}
+    settled = (await session.scalars(SETTLED, asked | {"limit": AT_ONCE})).all()
+    answerable = (await session.scalars(ANSWERABLE, asked)).all()
     for erasure_id in answerable:
         await _publish_erasure(session, home, ErasureRequested(
             id=f"{erasure_id}:{home.region}", home=home.region, version=home.clock.tick(), erasure_id=erasure_id,
             acknowledged=True,
         ), at)  # fmt: skip
-    return bool(answerable)
+    return bool(settled or answerable)
 
 
 async def _erase_written(session: AsyncSession, home: Home, profile: UUID) -> bool:
