@@ -26,7 +26,7 @@ from shared.contracts.payloads.forum import PostPublished
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import NOTICES_REQUESTED, POSTS
 from shared.database.statements import Named
-from shared.hlc import HybridLogicalClock
+from shared.hlc import HybridLogicalClock, milliseconds
 from shared.outbox import add as outbox
 from tests.engines import Engines
 
@@ -89,7 +89,7 @@ async def _apply_one(database: asyncpg.Connection, received: Received[PostPublis
     post, at = received.payload, clock.now()
     assert fault_of(post, key=received.key, origin=SOUTH, region=HERE, neighbours=[SOUTH]) is None
     records = json.dumps([TABLE.row(post, json.loads(received.body))])
-    taken = {"records": records, "at": at, "buckets": buckets_of("posts", [received])}
+    taken = {"records": records, "at": at, "buckets": buckets_of("posts", [received], milliseconds(at))}
     async with database.transaction():
         await database.execute(UPSERT.sql, *UPSERT.arguments(taken))
         await database.fetch(COUNT.sql, *COUNT.arguments(_counting(post, at)))

@@ -14,7 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.digests.telling import tell
 from services.forum.ids import Home
 from services.forum.replicas.marking import mark_buckets
-from services.forum.rules.buckets import KINDS, Kind, bounds, bucket_of, mark_at, newest_mark
+from services.forum.rules.buckets import (
+    KINDS,
+    Kind,
+    bounds,
+    bucket_of,
+    is_bucket,
+    mark_at,
+    newest_mark,
+)
 from services.forum.rules.digests import SNAPSHOTS, SUM_BITS, Snapshot
 from shared import clock
 from shared.hlc import COUNTER_BITS, milliseconds
@@ -23,7 +31,7 @@ TO_SUM = text("SELECT seq, kind, bucket FROM buckets_to_sum ORDER BY seq LIMIT 2
 SUMMED = text("DELETE FROM buckets_to_sum WHERE seq = ANY (CAST(:seqs AS bigint[]))")
 REGIONS = text("SELECT region, marks FROM digest_regions")
 BY_ID = {"moderation": "target_id", "erasures": "erasure_id"}  # of the other kinds the id itself
-# It only reads, so nobody waits for it, and a bucket may be large.
+# Nobody waits for it, and a bucket may be large, or a forum have many.
 TAKE_TIME = (text("SET LOCAL transaction_timeout = 0"), text("SET LOCAL statement_timeout = '60s'"))
 STORED = text(
     "SELECT home, sum, sums, sums_at FROM digests WHERE kind = :kind AND bucket = :bucket FOR UPDATE"
@@ -138,15 +146,23 @@ async def store(
 
 
 async def sum_everything(session: AsyncSession) -> None:
-    """Have every bucket summed up that has rows or had some. By index: as many looks as there are buckets."""
+    """Have every bucket summed up that has rows or had some. By index: as many looks as there are buckets.
+
+    What is above all that there can be isn't looked at (`replicas.marking`).
+    """
+    now = milliseconds(clock.now())
+    for statement in TAKE_TIME:
+        await session.execute(statement)
     found: set[tuple[Kind, int]] = {(row.kind, row.bucket) for row in await session.execute(KNOWN)}
     for kind in KINDS:
         after = LOWEST
         while (id_ := await session.scalar(NEXT[kind], {"after": after})) is not None:
             bucket = bucket_of(kind, id_)
+            if not is_bucket(kind, bucket, now):
+                break
             found.add((kind, bucket))
             after = bounds(kind, bucket)[1]
-    await mark_buckets(session, found)
+    await mark_buckets(session, {place for place in found if is_bucket(*place, now)})
 
 
 def hexadecimal(sum_: int) -> str:

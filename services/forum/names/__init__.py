@@ -6,6 +6,7 @@ from services.forum.names.table import read_table
 
 SHORTEST, LONGEST = 2, 30
 PUNCTUATION = frozenset(" -_.'’")
+BLANK = frozenset("\u115f\u1160\u3164\uffa0")  # letters that are drawn as nothing: fillers of Hangul
 
 # Names that would pass for a role. Compared as skeletons, so their look-alikes are refused too.
 ROLES = (
@@ -35,10 +36,22 @@ def fault_of(name: str) -> str | None:
     """Why this can't be a forum name: "length", "characters" or "role"; None when it can. Uniqueness apart."""
     if not SHORTEST <= len(name) <= LONGEST:
         return "length"
+    return disguise_of(name)
+
+
+def disguise_of(name: str, *, role: bool = False) -> str | None:
+    """How a name could pass for what it isn't: "characters" or "role"; None when it can't. Of any length.
+
+    A consultant (`role`) may have the name of a role. Theirs is chosen by identity's rule, which allows no other characters.
+    """
     if not any(unicodedata.category(c)[0] in "LN" for c in name):
         return "characters"
     if not all(unicodedata.category(c)[0] in "LMN" or c in PUNCTUATION for c in name):
         return "characters"
-    if skeleton(name) in _roles:
+    if name != " ".join(name.split()):  # drawn as if it were
+        return "characters"
+    if any(c in BLANK for c in name):
+        return "characters"
+    if not role and skeleton(name) in _roles:
         return "role"
     return None

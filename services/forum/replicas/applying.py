@@ -92,7 +92,7 @@ class Replicas:
         newest = _highest(records)
         rows = [table.row(record.payload, json.loads(record.body)) for record in newest]
         # Without neighbours nobody compares.
-        buckets = buckets_of(KIND_OF[table.topic.name], newest) if self._neighbours else []
+        buckets = buckets_of(KIND_OF[table.topic.name], newest, milliseconds(at)) if self._neighbours else []
         await session.execute(table.upsert, {"records": json.dumps(rows), "at": at, "buckets": buckets})
         own = _versions(records)
         if table.topic is POSTS:

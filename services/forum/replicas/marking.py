@@ -1,4 +1,7 @@
-"""Notes which buckets a batch of records falls into, so that they are summed up anew (services/forum/digests)."""
+"""Notes which buckets a batch of records falls into, so that they are summed up anew (services/forum/digests).
+
+Only those that there can be: a decision's target may be any id, and each row of `digests` is told again and again.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.replicas.tables import TABLES
-from services.forum.rules.buckets import KINDS, Kind, bucket_of
+from services.forum.rules.buckets import KINDS, Kind, bucket_of, is_bucket
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import ErasureRequested, ModerationDecided
 from shared.contracts.payloads.payload import State
@@ -21,9 +24,10 @@ KIND_OF: dict[str, Kind] = {
 }
 
 
-def buckets_of(kind: Kind, records: Iterable[Received[Any]]) -> list[int]:
+def buckets_of(kind: Kind, records: Iterable[Received[Any]], now_ms: int) -> list[int]:
     """The buckets that may have changed with these records of one kind."""
-    return sorted({_bucket_of(kind, record.payload) for record in records})
+    buckets = {_bucket_of(kind, record.payload) for record in records}
+    return sorted(bucket for bucket in buckets if is_bucket(kind, bucket, now_ms))
 
 
 async def mark_buckets(session: AsyncSession, buckets: set[tuple[Kind, int]]) -> None:

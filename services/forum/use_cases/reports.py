@@ -13,12 +13,14 @@ from services.forum.errors import PostNotFound, PostRemoved
 from services.forum.ids import Home, Identity
 from services.forum.models import PROJECTION, Post, Report
 from services.forum.replicas.concerns import call, keep
+from services.forum.rules.identities import time_of
 from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.payloads.forum import ReportCategory
 from shared.contracts.payloads.notices import NoticeLooked
 from shared.contracts.topics import NOTICES_REQUESTED, REPORTS
 from shared.database import security_log
+from shared.hlc import COUNTER_BITS
 from shared.keys import keyed_hash
 from shared.outbox import add as outbox
 
@@ -94,12 +96,17 @@ async def pass_on(
 ) -> None:
     """Tells the home of the post's writer: the post and the category, never who told, never in words."""
     report = Report(
-        id=identity.id, nonce=identity.nonce, home=home.region, version=home.clock.tick(), erased=False,
+        id=identity.id, nonce=identity.nonce, home=home.region, version=_version_of(home, identity.id), erased=False,
         projection=PROJECTION, arrived_at=clock.now(), post_id=post_id, category=category,
     )  # fmt: skip
     session.add(report)
     await session.flush()
     await outbox.add(session, REPORTS, report.id, report.record())
+
+
+def _version_of(home: Home, id_: UUID) -> int:
+    """Not before its id: another process made that, and its clock may be ahead of this one's."""
+    return home.version_after(time_of(id_) << COUNTER_BITS)
 
 
 async def close(session: AsyncSession, alias: UUID, post_id: UUID, upto: UUID) -> None:
