@@ -92,6 +92,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         posts=settings.posts,
         threads=settings.threads,
         profiles=settings.profiles,
+        reports=settings.reports,
     )
     routes.install(app, http.routers)
     health.install(app, bus)

@@ -208,6 +208,7 @@ class ReportShown(BaseModel):
 
 class ReportList(BaseModel):
     items: list[ReportShown]
+    next: UUID | None
 
 
 class SanctionShown(Pause):

@@ -15,6 +15,7 @@ class Settings(ServiceSettings):
     posts: LimitSettings = LimitSettings(rate=30 / 60, burst=60)
     threads: LimitSettings = LimitSettings(rate=10 / 60, burst=20)
     profiles: LimitSettings = LimitSettings(rate=10 / 60, burst=20)  # taking and changing one's name
+    reports: LimitSettings = LimitSettings(rate=20 / 3600, burst=20)  # telling peer consultants of a post
     reads: LimitSettings = LimitSettings(rate=20, burst=60)
     exports: LimitSettings = LimitSettings(rate=6 / 3600, burst=5)  # each may be tens of megabytes
     erase_every_seconds: float = 1

@@ -9,6 +9,7 @@ import pytest
 from services.forum.use_cases import leaving, muting
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.hlc import version_at
+from shared.settings import LimitSettings
 from tests.forum.people import Json, Person, Place
 from tests.forum.records import SOUTH, Applying, Region, received
 
@@ -72,6 +73,34 @@ async def test_telling_twice_is_telling_once_and_can_be_done_again_after(
     await tells(bo, opening, "unkind")
     [again] = await told(kari)
     assert again["categories"] == ["unkind"]
+
+
+async def test_one_member_can_not_fill_the_list_and_all_of_it_can_be_read(
+    forum: Place, ada: Person, bo: Person, kari: Person
+) -> None:
+    forum.app.state.limits["reports"] = LimitSettings(rate=1 / 3600, burst=4)
+    thread = await ada.opens()
+    posts = [await ada.replies(thread, str(number)) for number in range(5)]
+    for post in posts[:4]:
+        await tells(bo, post)
+    refused = await bo.ask("PUT", f"/posts/{posts[4]['id']}/report", {"category": "worry"})
+    assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many")
+    await bo.replies(thread, "Writing is another limit.")
+    await tells(await forum.member("Cy"), posts[4])
+
+    read, after = [], ""
+    while True:
+        page = await kari.do("GET", f"/reports?limit=2{after}")
+        read.append([item["post_id"] for item in page["items"]])
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    ids = [post["id"] for post in posts]
+    assert read == [ids[:2], ids[2:4], ids[4:]]
+    [seen] = [item for item in await told(kari) if item["post_id"] == ids[3]]
+    await is_done_with(kari, seen)
+    anew = await kari.do("GET", f"/reports?after={ids[3]}")
+    assert [item["post_id"] for item in anew["items"]] == ids[:3] + ids[4:]
 
 
 async def test_what_is_told_while_a_consultant_reads_stays(

@@ -33,11 +33,12 @@ FROM open o JOIN posts p ON p.id = o.post_id
     LEFT JOIN kept_versions k ON k.post_id = p.id
     LEFT JOIN LATERAL {writer_of("p")} w ON true
     LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true
-ORDER BY o.since, p.id LIMIT $2
+WHERE (o.since, o.post_id) > (coalesce((SELECT c.since FROM open c WHERE c.post_id = $3), '-infinity'),
+    coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid))
+ORDER BY o.since, o.post_id LIMIT $2
 """
 ANYTHING = f"""SELECT FROM concerns c JOIN posts p ON p.id = c.post_id LEFT JOIN reports r ON r.id = c.id
 WHERE {_open} LIMIT 1"""
-MOST = 100
 
 
 async def is_anything_open(database: Fetches, region: str) -> bool:
@@ -45,10 +46,13 @@ async def is_anything_open(database: Fetches, region: str) -> bool:
     return bool(await database.fetch(ANYTHING, region))
 
 
-async def open_reports(database: Fetches, alias: UUID, region: str) -> dict[str, Any]:
-    """What waits for a peer consultant; never who told, or where. Raises AccountClosed."""
+async def open_reports(
+    database: Fetches, alias: UUID, region: str, *, after: UUID | None, limit: int
+) -> dict[str, Any]:
+    """A page of what waits for a peer consultant; never who told, or where. Raises AccountClosed."""
     await own_profile(database, alias)
-    rows = await database.fetch(OPEN, region, MOST)
+    found = await database.fetch(OPEN, region, limit + 1, after)
+    rows = found[:limit]
     return {
         "items": [
             {
@@ -65,5 +69,6 @@ async def open_reports(database: Fetches, alias: UUID, region: str) -> dict[str,
                 "hidden": row["hidden"],
             }
             for row in rows
-        ]
+        ],
+        "next": rows[-1]["id"] if len(found) > limit else None,
     }

@@ -19,11 +19,12 @@ async def show(visit: Visit) -> Response:
     The forum's GET writes nothing: as its client we then say that they were looked at.
     """
     reports, pauses = await asyncio.gather(
-        visit.ask("forum", "GET", "/reports"), visit.ask("forum", "GET", "/sanctions")
+        visit.ask("forum", "GET", "/reports", params={"after": visit.query("after")}),
+        visit.ask("forum", "GET", "/sanctions"),
     )
     if reports["items"] and not only_looks_ahead(visit):
         await say_seen(visit, "/reports/seen")
-    return visit.render("told.html", reports=reports["items"], pauses=pauses["items"])
+    return visit.render("told.html", reports=reports["items"], next=reports["next"], pauses=pauses["items"])
 
 
 async def close(visit: Visit) -> Response:
