@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from services.forum.due import UNCONFIRMED, DueWork
+from services.forum.replicas.applying import Replicas
 from services.forum.use_cases import leaving
 from services.forum.use_cases.profiles import NOBODY
 from shared.bus.batches import fault_of
@@ -22,6 +23,8 @@ from tests.forum.conftest import running, settings_for
 from tests.forum.people import Person, Place
 from tests.forum.records import SOUTH, Applying, Region, received
 from tests.tokens import Issuer
+
+EAST = "east"
 
 
 async def test_another_regions_erasure_is_acknowledged_once_all_it_names_is_erased(
@@ -52,9 +55,119 @@ async def test_another_regions_erasure_is_acknowledged_once_all_it_names_is_eras
     await applying.erase()
     [(key, answer)] = await forum.published("shared.forum.erasures.v1")
     assert (key, answer["home"], answer["acknowledged"]) == (f"{erasure}:north", "north", True)
+    assert answer["profiles"] == [str(south.author.id)]
 
 
-EAST = "east"
+async def from_both(applying: Applying, *states: Any) -> None:
+    """Records of south and of east, each on its own topic."""
+    await applying.apply(*(received(state, state.home) for state in states))
+
+
+def request_of(region: Region, erasure: UUID, *profiles: UUID) -> ErasureRequested:
+    return ErasureRequested(
+        id=f"{erasure}:{region.name}", home=region.name, version=region.home.clock.tick(), erasure_id=erasure,
+        profiles=profiles or (region.author.id,),
+    )  # fmt: skip
+
+
+async def test_an_answer_is_about_the_profiles_of_who_asked_whoever_else_uses_their_erasure_id(
+    with_neighbours: tuple[Place, Applying],
+) -> None:
+    place, applying = with_neighbours
+    south, east, erasure = Region(SOUTH), Region(EAST), uuid4()
+    await from_both(applying, south.profile(), east.profile(erased=True, name=None, mark=None))
+    await from_both(applying, request_of(east, erasure))
+    await applying.erase()
+    [(_, first)] = await place.published("shared.forum.erasures.v1")
+    assert first["profiles"] == [str(east.author.id)], "nothing of south's is erased"
+    await from_both(applying, request_of(south, erasure))
+    await applying.erase()
+    assert len(await place.published("shared.forum.erasures.v1")) == 1
+    await from_both(applying, south.profile(erased=True, name=None, mark=None))
+    await applying.erase()
+    await applying.erase()
+    [_, (_, second)] = await place.published("shared.forum.erasures.v1")
+    assert second["version"] > first["version"]
+    assert set(second["profiles"]) == {str(east.author.id), str(south.author.id)}
+    assert [row["answered"] for row in await place.rows("SELECT answered FROM erasures")] == [True] * 3
+
+
+async def test_a_region_asks_for_its_own_profiles_alone(with_neighbours: tuple[Place, Applying]) -> None:
+    place, applying = with_neighbours
+    south, east, erasure = Region(SOUTH), Region(EAST), uuid4()
+    await from_both(applying, south.profile(erased=True, name=None, mark=None), east.profile())
+    for profiles in ((south.author.id,), tuple(uuid4() for _ in range(11))):
+        await from_both(applying, request_of(east, erasure, *profiles))
+        await applying.erase()
+    assert await place.published("shared.forum.erasures.v1") == []
+
+
+async def test_a_request_of_ours_is_never_overwritten_by_an_answer(
+    with_neighbours: tuple[Place, Applying],
+) -> None:
+    place, applying = with_neighbours
+    ada, east = await place.member("Ada"), Region(EAST)
+    erasure, told = await erases(place, applying, ada.alias)
+    asked = UUID(told[0]["erasure_id"])
+    await from_both(applying, east.profile(erased=True, name=None, mark=None), request_of(east, asked))
+    await applying.erase()
+    assert [state for _, state in await place.published("shared.forum.erasures.v1")] == told
+    await from_both(applying, confirmation(told[0] | {"profiles": [str(east.author.id)]}, Region(SOUTH)))
+    assert await elsewhere(place, erasure) == {EAST: None, SOUTH: None}, "south answered east"
+    notices.take()
+    work = DueWork(applying.sessions, applying.home, applying.replicas, lambda: None, (SOUTH,))
+    with stopped_at(datetime.now(UTC) + timedelta(days=1, minutes=1)):
+        await work.remind()
+        await work.remind()
+    assert notices.take() == [UNCONFIRMED.format(region=SOUTH)]
+
+
+async def test_another_regions_erasure_is_not_acknowledged_while_anything_its_writer_wrote_is_readable_here(
+    forum: Place, applying: Applying
+) -> None:
+    south, erasure = Region(), uuid4()
+    thread = south.thread()
+    written = [thread, south.post(thread.id, opening=True), south.reaction(thread.id)]
+    asked = ErasureRequested(  # of whoever wrote much it names a part
+        id=f"{erasure}:south", home=SOUTH, version=south.home.clock.tick(), erasure_id=erasure,
+        profiles=(south.author.id,),
+    )  # fmt: skip
+    await applying.south(asked, *written, south.profile())
+    await applying.south(south.profile(erased=True, name=None, mark=None))
+    for state in written:
+        await applying.erase()
+        assert await forum.published("shared.forum.erasures.v1") == []
+        contents = {"title", "wish", "body", "kind"} & type(state).model_fields.keys()
+        last = dict.fromkeys(contents) | {"erased": True, "version": south.home.clock.tick()}
+        await applying.south(state.model_copy(update=last))
+    await applying.erase()
+    [(key, _)] = await forum.published("shared.forum.erasures.v1")
+    assert key == f"{erasure}:north"
+
+
+async def test_only_what_isnt_answered_is_looked_at_again(forum: Place, applying: Applying) -> None:
+    south = Region()
+    requests = []
+    for _ in range(3):
+        erasure = uuid4()
+        requests.append(ErasureRequested(
+            id=f"{erasure}:south", home=SOUTH, version=south.home.clock.tick(), erasure_id=erasure,
+            profiles=(south.author.id,),
+        ))  # fmt: skip
+    other = Region()
+    waits = requests[0].model_copy(update={"profiles": (other.author.id,)})
+    await applying.south(waits, *requests[1:], south.profile(erased=True, name=None, mark=None))
+    await applying.erase()
+    left = await forum.rows("SELECT id FROM erasures WHERE NOT answered")
+    assert [row["id"] for row in left] == [waits.id]
+    # As after an upgrade: what was answered before is not answered again.
+    await applying.execute("UPDATE erasures SET answered = false")
+    await applying.erase()
+    assert len(await forum.published("shared.forum.erasures.v1")) == 2
+    await applying.south(other.profile(erased=True, name=None, mark=None))
+    await applying.erase()
+    assert await forum.rows("SELECT id FROM erasures WHERE NOT answered") == []
+    assert len(await forum.published("shared.forum.erasures.v1")) == 3
 
 
 @pytest.fixture
@@ -63,6 +176,7 @@ async def with_neighbours(engines: Engines) -> AsyncIterator[tuple[Place, Applyi
     issuer, settings = Issuer(), await settings_for(engines, neighbours=(SOUTH, EAST))
     async with running(settings, issuer) as app, Place(app, issuer, settings) as place:
         applying = Applying(place)
+        applying.replicas = Replicas(applying.home, [SOUTH, EAST])
         yield place, applying
         await applying.engine.dispose()
 
@@ -83,7 +197,7 @@ def confirmation(asked: dict[str, Any], region: Region) -> ErasureRequested:
     """What a region answers."""
     return ErasureRequested(
         id=f"{asked['erasure_id']}:{region.name}", home=region.name, version=region.home.clock.tick(),
-        erasure_id=asked["erasure_id"], acknowledged=True,
+        erasure_id=asked["erasure_id"], profiles=tuple(asked["profiles"]), acknowledged=True,
     )  # fmt: skip
 
 

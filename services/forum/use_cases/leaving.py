@@ -20,6 +20,7 @@ from shared.outbox import add as outbox
 
 AT_ONCE = 500  # entities erased in one transaction
 MOST_NAMED = 5000  # ids in one erasure's record, which must stay under the outbox's limit
+MOST_PROFILES = 10  # that another region's request may name: ours name one, and an answer says all again
 
 # Erased stays erased, whatever is said later.
 CHANGE = text("""
@@ -40,28 +41,29 @@ STATE_ERASURE = text(f"""
 INSERT INTO erasures AS e (id, home, version, erased, projection, arrived_at, erasure_id, profiles, threads, posts,
     reactions, acknowledged)
 VALUES (:id, :home, :version, false, {PROJECTION}, :at, :erasure_id, :profiles, :threads, :posts, :reactions, :done)
-ON CONFLICT (id) DO UPDATE SET version = excluded.version, acknowledged = excluded.acknowledged
-    WHERE excluded.version > e.version
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, profiles = excluded.profiles,
+    acknowledged = excluded.acknowledged WHERE excluded.version > e.version
 """)
 STATED = text(
     "SELECT profiles, threads, posts, reactions, acknowledged, version FROM erasures WHERE id = :id FOR UPDATE"
 )
-# Nothing is to be answered (any more): what is ours, what asks for nothing, what we have answered.
-SETTLED = text("""
+# Whether request e needs no answer (any more): it is ours, or names no profile, or (as answers do) one that isn't its
+# home's; or our answer names all its profiles. Another home may use an erasure id of ours; what we say of it is a request.
+_settled = f"""(e.home = :home OR cardinality(e.profiles) NOT BETWEEN 1 AND {MOST_PROFILES}
+    OR EXISTS (SELECT FROM profiles p WHERE p.id = ANY (e.profiles) AND p.home <> e.home)
+    OR EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home AND (o.profiles @> e.profiles
+        OR EXISTS (SELECT FROM profiles p WHERE p.id = ANY (o.profiles) AND p.home = :home))))"""
+SETTLED = text(f"""
 UPDATE erasures SET answered = true WHERE id IN (
-    SELECT e.id FROM erasures e WHERE NOT e.answered AND (
-        e.home = :home OR cardinality(e.profiles) + cardinality(e.threads) + cardinality(e.posts) = 0
-        OR EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home))
+    SELECT e.id FROM erasures e WHERE NOT e.answered AND {_settled}
     ORDER BY e.id LIMIT :limit FOR UPDATE SKIP LOCKED)
 RETURNING id
 """)
 # Requests of other regions of which everything is stored here as erased: all they name, and since whoever wrote much had
 # more than is named, all that those profiles wrote.
-ANSWERABLE = text("""
-SELECT DISTINCT e.erasure_id FROM erasures e
-WHERE NOT e.answered AND e.home <> :home
-    AND cardinality(e.profiles) + cardinality(e.threads) + cardinality(e.posts) > 0
-    AND NOT EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home)
+ANSWERABLE = text(f"""
+SELECT e.erasure_id, e.profiles FROM erasures e
+WHERE NOT e.answered AND NOT {_settled}
     AND NOT EXISTS (SELECT FROM unnest(e.profiles) n LEFT JOIN profiles p ON p.id = n WHERE p.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.threads) n LEFT JOIN threads t ON t.id = n WHERE t.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.posts) n LEFT JOIN posts p ON p.id = n WHERE p.erased IS NOT true)
@@ -151,14 +153,20 @@ async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
 
 
 async def acknowledge_others(session: AsyncSession, home: Home, at: datetime) -> bool:
-    """Answer other regions' erasures once everything of theirs is stored here as erased; whether there may be more."""
+    """Answer other regions' erasures once everything of theirs is stored here as erased; whether there may be more.
+
+    An answer names the profiles that it is about: another region may have asked under the same erasure id.
+    """
     asked = {"home": home.region}
     settled = (await session.scalars(SETTLED, asked | {"limit": AT_ONCE})).all()
-    answerable = (await session.scalars(ANSWERABLE, asked)).all()
-    for erasure_id in answerable:
+    answerable = (await session.execute(ANSWERABLE, asked)).all()
+    for request in answerable:
+        stated = f"{request.erasure_id}:{home.region}"
+        before = (await session.execute(STATED, {"id": stated})).one_or_none()
+        profiles = {*request.profiles, *(before.profiles if before else ())}
         await _publish_erasure(session, home, ErasureRequested(
-            id=f"{erasure_id}:{home.region}", home=home.region, version=home.clock.tick(), erasure_id=erasure_id,
-            acknowledged=True,
+            id=stated, home=home.region, version=home.version_after(before.version if before else 0),
+            erasure_id=request.erasure_id, profiles=tuple(sorted(profiles)), acknowledged=True,
         ), at)  # fmt: skip
     return bool(settled or answerable)
 
