@@ -104,29 +104,39 @@ async def test_who_leaves_takes_it_along(forum: Place, ada: Person, applying: Ap
     assert "Steinvåg" not in str(await forum.rows("SELECT p::text FROM profiles p"))
 
 
-async def test_of_a_closed_account_it_is_hidden_everywhere_at_once(
-    forum: Place, ada: Person, bo: Person, applying: Applying
+@pytest.mark.parametrize("change", [{"role": "member", "closed": True}, {"role": "consultant"}])
+async def test_of_who_can_hide_it_no_more_it_is_hidden_everywhere_at_once(
+    forum: Place, ada: Person, bo: Person, applying: Applying, change: dict[str, Any]
 ) -> None:
     thread = await ada.opens()
     await _read_back(forum, applying)
     await shows(ada)
     at = datetime.now(UTC)
-    closed = AudienceAlias(id=ada.alias, home="north", version=version_at(at), role="member", closed=True)
+    said = AudienceAlias(id=ada.alias, home="north", version=version_at(at), **change)
     async with applying.sessions() as session, session.begin():
-        await change_members(session, applying.home, b"secret", [closed], at)
+        await change_members(session, applying.home, b"secret", [said], at)
+    ada.role = change["role"]
     assert (await ada.ask("DELETE", "/profile/community")).status_code == 403
     assert await everywhere(bo, thread) == [HIDDEN] * 5
     [*_, (_, last)] = await forum.published(PROFILES)
     assert (last["name"], last["community"]) == ("Ada", None)
 
 
-@pytest.mark.parametrize("lost", ["closed = true", "profile_id = NULL"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "members SET closed = true WHERE profile_id",
+        "members SET profile_id = NULL WHERE profile_id",
+        "profiles SET role = 'consultant' WHERE id",
+    ],
+)
 async def test_what_nobody_can_hide_any_more_is_hidden_soon(
     forum: Place, ada: Person, bo: Person, applying: Applying, lost: str
 ) -> None:
     for person in (ada, bo):
         await shows(person)
-    await applying.execute(f"UPDATE members SET {lost} WHERE alias = :alias", alias=ada.alias)
+    where = "(SELECT profile_id FROM members WHERE alias = :alias)"
+    await applying.execute(f"UPDATE {lost} = {where}", alias=ada.alias)
     for _ in range(2):
         await applying.tidy()
     states = [(state["name"], state["community"]) for _, state in await forum.published(PROFILES)]

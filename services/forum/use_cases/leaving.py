@@ -105,7 +105,7 @@ async def change_members(
 
 
 async def _present(session: AsyncSession, home: Home, change: AudienceAlias) -> None:
-    """The role on the profile; and who is closed can't hide their community any more, so it is hidden for them."""
+    """The role on the profile; and who is closed, or no member any more, can't hide their community: it is hidden then."""
     found = select(Profile, Member.closed).join(Member, Member.profile_id == Profile.id)
     row = (
         await session.execute(found.where(Member.alias == change.id).with_for_update(of=Profile))
@@ -114,7 +114,7 @@ async def _present(session: AsyncSession, home: Home, change: AudienceAlias) -> 
         return
     profile = row.Profile
     role = change.role if change.role in ("member", "consultant") else profile.role
-    community = None if row.closed else profile.community
+    community = None if row.closed or role != "member" else profile.community
     if (role, community) != (profile.role, profile.community):
         profile.role, profile.community = role, community
         profile.rewrite(home)

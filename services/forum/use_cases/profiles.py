@@ -3,7 +3,7 @@
 import secrets
 from uuid import UUID
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import (
@@ -158,9 +158,10 @@ async def _say_community(
 
 
 async def hide_communities_of_nobody(session: AsyncSession, home: Home) -> None:
-    """Hide what nobody may hide any more: shown by a member who is closed, or whom a restore has parted from it."""
+    """Hide what nobody may hide any more: of who is closed, or a peer consultant now, or parted from it by a restore."""
     mine = exists().where(Member.profile_id == Profile.id, ~Member.closed, ~Member.erased)
-    shown = select(Profile).where(Profile.home == home.region, Profile.community.is_not(None), ~mine)
+    nobodys = or_(~mine, Profile.role != "member")
+    shown = select(Profile).where(Profile.home == home.region, Profile.community.is_not(None), nobodys)
     for profile in await session.scalars(shown.order_by(Profile.id).with_for_update()):
         profile.community = None
         profile.rewrite(home)
