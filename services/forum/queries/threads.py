@@ -175,11 +175,13 @@ def _catch_up(head: dict[str, Any], posts: list[Any]) -> None:
 
     Only what was written in this region waits for that: numbers behind the posts would tell which those are.
     """
+    if posts:
+        head["last_written"] = max(head["last_written"] or 0, posts[-1]["written"])
     for post in posts:
         stands = not post["opening"] and not post["erased"]
-        head["replies"] += stands - post["counted"]
-        head["last_written"] = max(head["last_written"] or 0, post["written"])
-        head["answered"] = head["answered"] or (stands and post["author_id"] != head["author_id"])
+        if stands != post["counted"]:
+            head["replies"] += stands - post["counted"]
+            head["answered"] = head["answered"] or (stands and post["author_id"] != head["author_id"])
 
 
 def shown_thread(row: Any, *, sees_hidden: bool) -> dict[str, Any]:
