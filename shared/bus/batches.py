@@ -1,9 +1,12 @@
-"""How a batch is handled: good records stored, bad ones set aside, everything else tried again for ever."""
+"""How a batch is handled: good records stored, bad ones set aside, everything else tried again for ever.
+
+In portions, and in smaller ones where a transaction can't hold it.
+"""
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -14,10 +17,14 @@ from faststream.kafka import KafkaMessage
 
 from shared.bus.progress import Progress
 from shared.bus.reading import Raw, Refused, Source, read_all
-from shared.bus.records import Received
+from shared.bus.records import Received, Unstorable
+from shared.database.faults import OUTLASTED, is_unsayable, sqlstate_of
 from shared.telemetry.logging import describe
 
 DRAIN_SECONDS = 45.0  # less than the rebalance timeout
+PORTION_BYTES = 1024 * 1024  # of bodies, in one transaction: 500 ordinary records are half of it
+# What outlasts a transaction by itself may do so because the database is busy: so many attempts in a row say it isn't that.
+PATIENT_ATTEMPTS = 8
 # SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded (too long for an index, or to be
 # searched in).
 RECORDS_OWN_FAULT = ("22", "23", "54")
@@ -78,8 +85,8 @@ class Consumer:
     async def store(self, records: Sequence[Raw]) -> list[Refused]:
         """Store what is valid and return what isn't. Raises whatever isn't the records' own fault."""
         received, refused = read_all(records, self.sources)
-        if received:
-            for one, error in await self._store_or_halve(received):
+        for portion in portions(received):
+            for one, error in await self._store_or_halve(portion):
                 source = Source(self._topics[one.topic], one.origin)
                 place = source.name, one.partition, one.offset
                 raw = next(r for r in records if (r.topic, r.partition, r.offset) == place)
@@ -94,9 +101,13 @@ class Consumer:
             if fault is None:
                 raise
             if len(received) == 1:
+                if outlasted(error) and self.progress.failures < PATIENT_ATTEMPTS:
+                    raise
                 return [(received[0], fault)]
         else:
             return []
+        finally:
+            self.progress.moved()
         middle = len(received) // 2
         return [
             *await self._store_or_halve(received[:middle]),
@@ -113,10 +124,35 @@ class Consumer:
             await asyncio.wait_for(self._hurry.wait(), seconds)
 
 
+def portions(received: list[Received[Any]]) -> Iterator[list[Received[Any]]]:
+    """The records in their order, about so many bytes of bodies at a time."""
+    portion: list[Received[Any]] = []
+    size = 0
+    for record in received:
+        portion.append(record)
+        size += len(record.body)
+        if size >= PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
 def fault_of(error: BaseException) -> str | None:
-    """A code when the database refused what the record says; None for whatever another attempt may mend."""
-    state = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return f"sqlstate-{state}" if isinstance(state, str) and state[:2] in RECORDS_OWN_FAULT else None
+    """A code when fewer records, or others, would have been stored; None for whatever another attempt may mend."""
+    if isinstance(error, Unstorable):
+        return "unstorable"
+    if is_unsayable(error):
+        return "argument"
+    state = sqlstate_of(error)
+    if state is not None and (state[:2] in RECORDS_OWN_FAULT or state == OUTLASTED):
+        return f"sqlstate-{state}"
+    return None
+
+
+def outlasted(error: BaseException) -> bool:
+    """Whether a transaction took longer than it may."""
+    return sqlstate_of(error) == OUTLASTED
 
 
 async def parse(records: tuple[Raw, ...], original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:

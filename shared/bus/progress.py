@@ -21,6 +21,10 @@ class Progress:
         """A batch is in hand."""
         self.busy = True
 
+    def moved(self) -> None:
+        """A part of it is stored, or turned out not to be storable as it is."""
+        self._last = time.monotonic()
+
     def succeeded(self) -> None:
         """It is handled."""
         self._last = time.monotonic()

@@ -9,6 +9,10 @@ from shared.contracts.payloads.payload import Payload
 P = TypeVar("P", bound=Payload)
 
 
+class Unstorable(Exception):
+    """What a record says can't be made into what is stored: raised by whoever applies it, its cause beside it."""
+
+
 class Received(NamedTuple, Generic[P]):
     """One valid record.
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 Headers = list[tuple[str, bytes]]
 
@@ -45,7 +45,11 @@ class Envelope:
 
 # The headers by which a record is read, and their decoded values.
 NAMES = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
-Decoded: TypeAlias = tuple[Literal[b"1.0"], UUID, str, str, AwareDatetime]
+# Whatever its offset, in UTC it is a time as well; of the years 1 and 9999 not all are.
+Time: TypeAlias = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))
+]
+Decoded: TypeAlias = tuple[Literal[b"1.0"], UUID, str, str, Time]
 
 _of = itemgetter(*NAMES)
 _decode = TypeAdapter(Decoded).validator.validate_python
