@@ -1,10 +1,14 @@
 """Posts as HTML: enough to write kindly with, nothing that loads, runs or tells where a reader came from."""
 
+import html
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.forum.rendering import render, render_marked
+from services.forum.policy import MAX_POST_BYTES
+from services.forum.rendering import MOST_MARKUP, render, render_marked
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,20 @@ def test_nothing_that_loads_or_runs_comes_through(source: str) -> None:
     html = render(source).lower()
     for opening in ("<script", "<img", "<iframe", "<style", "<svg", "<form", "<object"):
         assert opening not in html
+
+
+@pytest.mark.parametrize("piece", ["*a_ ", "[", "![", "a\n", "- \n", "<http://a>", "[a](b)", "&amp;"])
+def test_more_markup_than_anybody_means_stands_there_as_it_was_written(piece: str) -> None:
+    """Markdown's rules would take most of a second for the longest of these, and nobody could do anything meanwhile."""
+    source = (piece * MAX_POST_BYTES)[: MAX_POST_BYTES - 1] + "<"
+    page = render(source)
+    assert re.findall("<[^>]*>", page) == ["<p>", *["<br>"] * source.count("\n"), "</p>"]
+    assert html.unescape(re.sub("<[^>]*>", "", page)).rstrip("\n") == source
+
+
+def test_a_long_text_with_as_much_markup_as_people_use_is_marked_up() -> None:
+    source = ("- Some of *what* I did today, and [a link](https://example.org/a-page)\n" * 300)[
+        :MAX_POST_BYTES
+    ]
+    assert render(source) == render_marked(source)
+    assert render(source).count("<li>") * 10 > MOST_MARKUP
