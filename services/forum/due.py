@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from sqlalchemy import text
@@ -10,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum.ids import Home
 from services.forum.queries import erasures
+from services.forum.replicas import held
 from services.forum.replicas.applying import Replicas
-from services.forum.replicas.held import release_due
 from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES
 from services.forum.use_cases import reports
@@ -19,6 +20,8 @@ from services.forum.use_cases.leaving import acknowledge_others, erase_some
 from services.forum.use_cases.profiles import hide_communities_of_nobody, let_go_of_names
 from shared import clock
 from shared.api import idempotency
+from shared.bus.halving import store_or_halve
+from shared.bus.records import Received
 from shared.telemetry import notices
 
 # By primary key: ids begin with their time, and a day's worth of rows is looked at.
@@ -69,13 +72,22 @@ class DueWork:
                 self.wake_relay()
 
     async def release_held(self) -> None:
-        """Apply the records whose time has come."""
+        """Apply the records whose time has come. What can't be stored waits for another hour."""
         async with self.sessions() as session, session.begin():
-            released = await release_due(session)
-            if released:
-                await self.replicas.apply(session, released)
-        if released:
+            due = await held.due(session)
+        refused = await store_or_halve(self._release, due)
+        if refused:
+            async with self.sessions() as session, session.begin():
+                await held.postpone(session, [record for record, _ in refused])
+            _log.warning("held records can't be stored and stay", count=len(refused), error=refused[0][1])
+        if due:
             self.wake_relay()
+
+    async def _release(self, records: list[Received[Any]]) -> None:
+        batch = await self.replicas.prepare(records)
+        async with self.sessions() as session, session.begin():
+            await held.let_go(session, records)
+            await self.replicas.store(session, batch)
 
     async def project_again(self) -> None:
         """Once after the start: fill what an earlier release filled again from the records as they came."""

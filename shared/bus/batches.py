@@ -1,12 +1,9 @@
-"""How a batch is handled: good records stored, bad ones set aside, everything else tried again for ever.
-
-In portions, and in smaller ones where a transaction can't hold it.
-"""
+"""How a batch is handled: good records stored, bad ones set aside, everything else tried again for ever."""
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -15,21 +12,15 @@ from aiokafka import ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 from faststream.kafka import KafkaMessage
 
+from shared.bus.halving import Store, store_or_halve
 from shared.bus.progress import Progress
 from shared.bus.reading import Raw, Refused, Source, read_all
-from shared.bus.records import Received, Unstorable
-from shared.database.faults import OUTLASTED, is_unsayable, sqlstate_of
+from shared.bus.records import Received
 from shared.telemetry.logging import describe
 
 DRAIN_SECONDS = 45.0  # less than the rebalance timeout
-PORTION_BYTES = 1024 * 1024  # of bodies, in one transaction: 500 ordinary records are half of it
-# What outlasts a transaction by itself may do so because the database is busy: so many attempts in a row say it isn't that.
+# In a row: until then a record that outlasts a transaction by itself may do so because the database is busy.
 PATIENT_ATTEMPTS = 8
-# SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded (too long for an index, or to be
-# searched in).
-RECORDS_OWN_FAULT = ("22", "23", "54")
-
-Store = Callable[[list[Received[Any]]], Awaitable[None]]
 
 
 class Undertaker(Protocol):
@@ -85,34 +76,19 @@ class Consumer:
     async def store(self, records: Sequence[Raw]) -> list[Refused]:
         """Store what is valid and return what isn't. Raises whatever isn't the records' own fault."""
         received, refused = read_all(records, self.sources)
-        for portion in portions(received):
-            for one, error in await self._store_or_halve(portion):
-                source = Source(self._topics[one.topic], one.origin)
-                place = source.name, one.partition, one.offset
-                raw = next(r for r in records if (r.topic, r.partition, r.offset) == place)
-                refused.append(Refused(raw, source.topic, error))
+        patient = self.progress.failures < PATIENT_ATTEMPTS
+        for one, error in await store_or_halve(self._store, received, patient=patient):
+            source = Source(self._topics[one.topic], one.origin)
+            place = source.name, one.partition, one.offset
+            raw = next(r for r in records if (r.topic, r.partition, r.offset) == place)
+            refused.append(Refused(raw, source.topic, error))
         return refused
 
-    async def _store_or_halve(self, received: list[Received[Any]]) -> list[tuple[Received[Any], str]]:
+    async def _store(self, received: list[Received[Any]]) -> None:
         try:
             await self._store_batch(received)
-        except Exception as error:
-            fault = fault_of(error)
-            if fault is None:
-                raise
-            if len(received) == 1:
-                if outlasted(error) and self.progress.failures < PATIENT_ATTEMPTS:
-                    raise
-                return [(received[0], fault)]
-        else:
-            return []
         finally:
             self.progress.moved()
-        middle = len(received) // 2
-        return [
-            *await self._store_or_halve(received[:middle]),
-            *await self._store_or_halve(received[middle:]),
-        ]
 
     def hurry(self) -> None:
         """End a pause between attempts: the consumer stops, or loses its partitions."""
@@ -122,37 +98,6 @@ class Consumer:
         self._hurry.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), seconds)
-
-
-def portions(received: list[Received[Any]]) -> Iterator[list[Received[Any]]]:
-    """The records in their order, about so many bytes of bodies at a time."""
-    portion: list[Received[Any]] = []
-    size = 0
-    for record in received:
-        portion.append(record)
-        size += len(record.body)
-        if size >= PORTION_BYTES:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
-
-
-def fault_of(error: BaseException) -> str | None:
-    """A code when fewer records, or others, would have been stored; None for whatever another attempt may mend."""
-    if isinstance(error, Unstorable):
-        return "unstorable"
-    if is_unsayable(error):
-        return "argument"
-    state = sqlstate_of(error)
-    if state is not None and (state[:2] in RECORDS_OWN_FAULT or state == OUTLASTED):
-        return f"sqlstate-{state}"
-    return None
-
-
-def outlasted(error: BaseException) -> bool:
-    """Whether a transaction took longer than it may."""
-    return sqlstate_of(error) == OUTLASTED
 
 
 async def parse(records: tuple[Raw, ...], original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:

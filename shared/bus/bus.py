@@ -9,9 +9,10 @@ import structlog
 from faststream.kafka import KafkaBroker
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from shared.bus.batches import Consumer, Drain, Store, decode, parse
+from shared.bus.batches import Consumer, Drain, decode, parse
 from shared.bus.broker import GroupConsumer, subscriber_options
 from shared.bus.burying import DeadLetters
+from shared.bus.halving import Store
 from shared.bus.inbox import forget_old
 from shared.bus.progress import LONGEST_BACK_OFF, Health
 from shared.bus.reading import Source

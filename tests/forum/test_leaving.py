@@ -12,7 +12,7 @@ from services.forum.due import UNCONFIRMED, DueWork
 from services.forum.replicas.applying import Replicas
 from services.forum.use_cases import leaving
 from services.forum.use_cases.profiles import NOBODY
-from shared.bus.batches import fault_of
+from shared.bus.halving import fault_of
 from shared.clock import stopped_at
 from shared.contracts.payloads.forum import ErasureRequested
 from shared.contracts.payloads.identity import AudienceAlias

@@ -3,7 +3,9 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +20,12 @@ from services.forum.replicas.held import hold
 from services.forum.replicas.marking import KIND_OF, buckets_of
 from services.forum.replicas.reserving import reserve_names
 from services.forum.replicas.tables import TABLES, Table
+from services.forum.replicas.turns import in_turns
 from services.forum.rules.believing import fault_of
 from services.forum.rules.merging import highest
 from services.forum.rules.waiting import is_held
 from shared import clock
-from shared.bus.records import Received
+from shared.bus.records import Received, Unstorable
 from shared.contracts.payloads.payload import State
 from shared.contracts.topics import MODERATION, POSTS, PROFILES, REPORTS
 from shared.database import security_log
@@ -32,6 +35,25 @@ from shared.outbox import add as outbox
 _log = structlog.get_logger()
 
 Versions = dict[str, tuple[int, int]]  # key → (last, highest) version of our own records
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A batch's records of one topic: all in the order they came, the newest of each key, and their rows as JSON."""
+
+    table: Table
+    records: list[Received[Any]]
+    newest: list[Received[Any]]
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch of which everything is known that takes no database: what is refused, what has to wait, what is due."""
+
+    refused: list[security_log.Line]
+    ahead: list[Received[Any]]
+    due: list[Filled]
 
 
 class Replicas:
@@ -45,10 +67,16 @@ class Replicas:
         ]()  # records, by neighbour ("" for our own), topic and fault
 
     async def apply(self, session: AsyncSession, received: list[Received[Any]]) -> None:
-        """A whole batch, in the order it came, in the caller's transaction. Coming again it changes nothing."""
-        at = clock.now()
-        genuine = await self._refuse_the_rest(session, received)
-        now = milliseconds(at)
+        """A whole batch, in the order it came, in the caller's transaction. Coming again it changes nothing.
+
+        Where that has no statement yet it begins once the batch is prepared: texts may take longer than a transaction.
+        """
+        await self.store(session, await self.prepare(received))
+
+    async def prepare(self, received: list[Received[Any]]) -> Prepared:
+        """Judge a batch and make its rows. Raises Unstorable."""
+        genuine, refused = self._judge(received)
+        now = milliseconds(clock.now())
         ahead: list[Received[Any]] = []
         by_topic: dict[str, list[Received[Any]]] = defaultdict(list)
         for record in genuine:
@@ -57,14 +85,22 @@ class Replicas:
             else:
                 self._home.clock.observe(record.payload.version)
                 by_topic[record.topic].append(record)
-        if ahead:
-            await hold(session, _highest(ahead))
-        for topic, records in by_topic.items():
-            await self._store(session, TABLES[topic], records, at)
+        due = [await _filled(TABLES[topic], records) for topic, records in by_topic.items()]
+        return Prepared(refused, _highest(ahead), due)
 
-    async def _refuse_the_rest(
-        self, session: AsyncSession, received: list[Received[Any]]
-    ) -> list[Received[Any]]:
+    async def store(self, session: AsyncSession, batch: Prepared) -> None:
+        """Apply what is prepared, in the caller's transaction."""
+        await session.connection()
+        at = clock.now()  # not before there is a connection: a read mark doesn't wait longer for a commit
+        if batch.refused:
+            await security_log.note_all(session, batch.refused)
+            _log.warning("records of the shared forum were refused", count=len(batch.refused))
+        if batch.ahead:
+            await hold(session, batch.ahead)
+        for filled in batch.due:
+            await self._store(session, filled, at)
+
+    def _judge(self, received: list[Received[Any]]) -> tuple[list[Received[Any]], list[security_log.Line]]:
         genuine = []
         refused: list[security_log.Line] = []
         for record in received:
@@ -81,20 +117,14 @@ class Replicas:
                 line = security_log.Line(f"record-refused-{fault}", subject=_subject_of(record.payload))
                 refused.append(line)
                 self.refused[record.origin or "", record.topic, fault] += 1
-        if refused:
-            await security_log.note_all(session, refused)
-            _log.warning("records of the shared forum were refused", count=len(refused))
-        return genuine
+        return genuine, refused
 
-    async def _store(
-        self, session: AsyncSession, table: Table, records: list[Received[Any]], at: datetime
-    ) -> None:
-        newest = _highest(records)
-        rows = [table.row(record.payload, json.loads(record.body)) for record in newest]
+    async def _store(self, session: AsyncSession, filled: Filled, at: datetime) -> None:
+        table, newest = filled.table, filled.newest
         # Without neighbours nobody compares.
         buckets = buckets_of(KIND_OF[table.topic.name], newest, milliseconds(at)) if self._neighbours else []
-        await session.execute(table.upsert, {"records": json.dumps(rows), "at": at, "buckets": buckets})
-        own = _versions(records)
+        await session.execute(table.upsert, {"records": filled.rows, "at": at, "buckets": buckets})
+        own = _versions(filled.records)
         if table.topic is POSTS:
             read = {record.payload.id: own.get(record.key) for record in newest}
             overtaken: list[Any] = list(await settle_posts(session, read, at))
@@ -119,6 +149,19 @@ class Replicas:
                 row.version = row.read_back
                 row.rewrite(self._home)
             await outbox.add(session, table.topic, row.id, row.record())
+
+
+async def _filled(table: Table, records: list[Received[Any]]) -> Filled:
+    newest = _highest(records)
+    rows = await in_turns(partial(_row, table), newest)
+    return Filled(table, records, newest, json.dumps(rows))
+
+
+def _row(table: Table, record: Received[Any]) -> dict[str, object]:
+    try:
+        return table.row(record.payload, json.loads(record.body))
+    except Exception as error:  # from the record alone: another attempt would end alike
+        raise Unstorable from error
 
 
 def _highest(records: list[Received[Any]]) -> list[Received[Any]]:

@@ -1,7 +1,10 @@
 """Records that are ahead of time: a writer's clock is wrong. They wait until they are due, then count as any other."""
 
+# ruff: noqa: S608 - statements are put together from fragments of ours only
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
@@ -27,14 +30,13 @@ HOLD = text(
 DUE = text(
     "SELECT topic, origin, key, event_id, type, occurred_at, body FROM held_records"
     " WHERE due_at <= :now AND (topic, type) IN (SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:types AS text[])))"
-    " ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED"
+    " ORDER BY due_at, topic, origin, key LIMIT 500"
 )
-RELEASED = text("DELETE FROM held_records WHERE topic = :topic AND origin = :origin AND key = :key")
-POSTPONE = text(
-    "UPDATE held_records SET due_at = :until WHERE topic = :topic AND origin = :origin AND key = :key"
-)
+THIS = "topic = :topic AND origin = :origin AND key = :key AND event_id = :event_id"  # a newer one may stand there by now
+RELEASED = text(f"DELETE FROM held_records WHERE {THIS}")
+POSTPONE = text(f"UPDATE held_records SET due_at = :until WHERE {THIS}")
 KNOWN = [(name, payload.type) for name, table in TABLES.items() for payload in table.topic.payloads]
-UNREADABLE_FOR = timedelta(hours=1)
+POSTPONED_FOR = timedelta(hours=1)
 _log = structlog.get_logger()
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -59,31 +61,47 @@ async def hold(session: AsyncSession, records: list[Received[Any]]) -> None:
     await session.execute(HOLD, rows)
 
 
-async def release_due(session: AsyncSession) -> list[Received[Any]]:
-    """Take out records that are due now, to be applied in the same transaction.
+async def due(session: AsyncSession) -> list[Received[Any]]:
+    """Records that are due now, the first of them.
 
     Those that this release can't read stay: of an unknown type until a release knows it, with a body that isn't valid
     any more for another hour, so that they don't stand before all others.
     """
-    now = clock.now()
     known = {"topics": [topic for topic, _ in KNOWN], "types": [type_ for _, type_ in KNOWN]}
-    released: list[Received[Any]] = []
-    taken: list[dict[str, object]] = []
+    found: list[Received[Any]] = []
     unreadable: list[dict[str, object]] = []
-    for row in await session.execute(DUE, {"now": now, **known}):
-        place = {"topic": row.topic, "origin": row.origin, "key": row.key}
+    for row in await session.execute(DUE, {"now": clock.now(), **known}):
         try:
-            released.append(_received(row))
+            found.append(_received(row))
         except ValidationError:
-            unreadable.append(place | {"until": now + UNREADABLE_FOR})
-        else:
-            taken.append(place)
-    if taken:
-        await session.execute(RELEASED, taken)
+            unreadable.append(_place(row.topic, row.origin, row.key, row.event_id))
     if unreadable:
-        await session.execute(POSTPONE, unreadable)
+        await _postpone(session, unreadable)
         _log.warning("held records can't be read and stay", count=len(unreadable))
-    return released
+    return found
+
+
+async def let_go(session: AsyncSession, records: list[Received[Any]]) -> None:
+    """They wait no longer: to be called in the transaction in which they are applied, and before that."""
+    await session.execute(RELEASED, [_place_of(record) for record in records])
+
+
+async def postpone(session: AsyncSession, records: list[Received[Any]]) -> None:
+    """Leave those that can't be stored for another hour, or a release that can."""
+    await _postpone(session, [_place_of(record) for record in records])
+
+
+async def _postpone(session: AsyncSession, places: list[dict[str, object]]) -> None:
+    until = clock.now() + POSTPONED_FOR
+    await session.execute(POSTPONE, [place | {"until": until} for place in places])
+
+
+def _place_of(record: Received[Any]) -> dict[str, object]:
+    return _place(record.topic, record.origin or "", record.key, record.event_id)
+
+
+def _place(topic: str, origin: str, key: str, event_id: UUID) -> dict[str, object]:
+    return {"topic": topic, "origin": origin, "key": key, "event_id": event_id}
 
 
 def _received(row: Row[Any]) -> Received[Any]:

@@ -4,6 +4,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum.replicas.tables import Table
+from services.forum.replicas.turns import in_turns
 from shared.contracts.payloads.payload import Payload
 
 AT_ONCE = 500  # rows filled in one transaction
@@ -26,41 +28,44 @@ async def project_again(sessions: async_sessionmaker[AsyncSession], tables: Iter
     for table in tables:
         after: Any = LOWEST[table.id_type]
         while after is not None:
-            async with sessions() as session, session.begin():
-                after, some = await _some(session, table, after)
+            after, some = await _some(sessions, table, after)
             filled += some
     if filled:
         _log.info("columns were filled again from records as they came", count=filled)
     return filled
 
 
-async def _some(session: AsyncSession, table: Table, after: Any) -> tuple[Any, int]:
-    """One page of rows by id: where to go on (None at the end), and how many were filled."""
+async def _some(sessions: async_sessionmaker[AsyncSession], table: Table, after: Any) -> tuple[Any, int]:
+    """One page of rows by id: where to go on (None at the end), and how many were filled.
+
+    They are made between two transactions: texts may take longer than one. What is changed meanwhile is left to whoever
+    changed it.
+    """
     old = text(
         f"SELECT t.id, t.received FROM {table.name} t WHERE t.id > :after AND t.projection < {table.projection}"
-        f" ORDER BY t.id LIMIT {AT_ONCE} FOR UPDATE"
+        f" ORDER BY t.id LIMIT {AT_ONCE}"
     )
-    found = (await session.execute(old, {"after": after})).all()
-    rows = []
-    unreadable = 0
-    for row in found:
-        # Null: written by this region itself, whose columns are all there is.
-        if row.received is not None:
-            state = _read(table, row.received)
-            if state is None:
-                unreadable += 1
-            else:
-                rows.append(table.row(state, row.received))
-    if rows:
-        await session.execute(table.project, {"records": json.dumps(rows)})
-    if found:
-        done = text(
-            f"UPDATE {table.name} SET projection = {table.projection} WHERE id = ANY (:ids) AND received IS NULL"
-        )
-        await session.execute(done, {"ids": [row.id for row in found]})
-    if unreadable:
-        _log.error("records that came can't be read any more", count=unreadable)
+    async with sessions() as session:
+        found = (await session.execute(old, {"after": after})).all()
+    # Null: written by this region itself, whose columns are all there is.
+    received = [row.received for row in found if row.received is not None]
+    rows = [row for row in await in_turns(partial(_row, table), received) if row is not None]
+    done = text(
+        f"UPDATE {table.name} SET projection = {table.projection} WHERE id = ANY (:ids) AND received IS NULL"
+    )
+    async with sessions() as session, session.begin():
+        if rows:
+            await session.execute(table.project, {"records": json.dumps(rows)})
+        if found:
+            await session.execute(done, {"ids": [row.id for row in found]})
+    if len(rows) < len(received):
+        _log.error("records that came can't be read any more", count=len(received) - len(rows))
     return (found[-1].id if found else None), len(rows)
+
+
+def _row(table: Table, received: object) -> dict[str, object] | None:
+    state = _read(table, received)
+    return None if state is None else table.row(state, received)
 
 
 def _read(table: Table, received: object) -> Payload | None:

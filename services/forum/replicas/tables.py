@@ -72,11 +72,12 @@ class Table:
 
     @property
     def project(self) -> TextClause:
-        """Takes :records as `upsert` does; fills the columns of rows that are there anew. Nobody may change them meanwhile."""
+        """Takes :records as `upsert` does; fills the columns anew of those rows that still are what was received."""
         sets = ", ".join(f"{c} = {_value(c, t)}" for c, t in self.columns.items() if c != "id")
         return text(
             f"UPDATE {self.name} t SET {sets}, projection = {self.projection}"
-            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(self.columns)}) WHERE t.id = r.id"
+            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types({**self.columns, **STATE})})"
+            " WHERE t.id = r.id AND (t.version, t.erased) = (r.version, r.erased) AND t.received IS NOT NULL"
         )
 
     @property
