@@ -1,12 +1,17 @@
 """One bad record sinks no other: it is set aside, or waits where it can't be."""
 
 import secrets
+from typing import Any
 from uuid import uuid4
 
 from aiokafka.structs import TopicPartition
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock
+from shared.bus.batches import PATIENT_ATTEMPTS
 from shared.bus.facts import subscribe_facts
+from shared.bus.halving import PORTION_BYTES
 from shared.bus.state import subscribe_state
 from shared.contracts.envelope import Envelope
 from shared.contracts.keep_alive import KEEP_ALIVE
@@ -41,6 +46,9 @@ async def test_each_kind_of_bad_record_is_set_aside_and_the_good_ones_around_it_
     await service.put(name, headers=headers(), value=body, key=b"\xff\xfe")
     await service.put(name, headers=headers(KEEP_ALIVE), value=b"{}", key=b"keep-alive-0")
     await service.put(name, headers=[*headers(), ("x", None), ("y", b"\xff")], value=body, key=b"stranger's")
+    for number, no_time_in_utc in enumerate((b"9999-12-31T23:59:59-12:00", b"0001-01-01T00:00:00+12:00")):
+        more = [*headers(), ("ce_time", no_time_in_utc)]
+        await service.put(name, headers=more, value=body, key=b"no time %d" % number)
     await service.put(name, good, key=b"last")
     bus = service.bus()
     group = service.group("bad")
@@ -49,7 +57,7 @@ async def test_each_kind_of_bad_record_is_set_aside_and_the_good_ones_around_it_
         await eventually(lambda: service.has("SELECT 1 FROM notes WHERE key = 'last'"))
     stored = [row.key for row in await service.fetch("SELECT key FROM notes")]
     assert stored == ["first", "stranger's", "last"]
-    assert await service.committed(group) == {TopicPartition(name, 0): 12}
+    assert await service.committed(group) == {TopicPartition(name, 0): 14}
     letters = await service.dead_letters()
     assert [(one.letter.offset, one.letter.error) for one in letters] == [
         (1, "envelope"),
@@ -60,6 +68,8 @@ async def test_each_kind_of_bad_record_is_set_aside_and_the_good_ones_around_it_
         (6, "payload"),
         (7, "unknown-type"),
         (8, "key"),
+        (11, "envelope"),
+        (12, "envelope"),
     ]
     assert all(one.letter.body is None and one.letter.headers is None for one in letters), "a text topic's"
 
@@ -73,8 +83,6 @@ async def test_what_only_the_database_refuses_is_found_among_the_good_and_set_as
         await service.put(service.states.name, thread_opened(title), key=b"%d" % number, event_id=ids[number])
 
     async def apply(session, received) -> None:  # type: ignore[no-untyped-def]
-        from sqlalchemy import text
-
         await session.execute(
             text("INSERT INTO notes (key, body) VALUES (:key, :body)"),
             [{"key": record.key, "body": record.payload.title} for record in received],
@@ -99,6 +107,86 @@ async def test_what_is_too_long_for_an_index_is_set_aside(service: Service) -> N
         await eventually(lambda: service.has("SELECT 1 FROM notes WHERE key = 'fine'"))
         await eventually(lambda: service.has_dead_letters(1))
     assert [one.letter.error for one in await service.dead_letters()] == ["sqlstate-54000"]
+
+
+async def test_what_the_driver_itself_cant_say_is_set_aside(service: Service) -> None:
+    for number in range(20):
+        version = 2**63 if number == 13 else number  # what no bigint holds
+        await service.put(service.states.name, thread_opened(version=version), key=b"%d" % number)
+    bus = service.bus()
+    subscribe_state(bus, service.states, group=service.group("unsayable"), apply=note_down)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes HAVING count(*) = 19"))
+        await eventually(lambda: service.has_dead_letters(1))
+    assert [(one.letter.offset, one.letter.error) for one in await service.dead_letters()] == [
+        (13, "argument")
+    ]
+
+
+async def test_a_batch_that_takes_longer_than_a_transaction_may_is_stored_in_parts(service: Service) -> None:
+    together = []
+
+    async def apply(session: AsyncSession, received: list[Any]) -> None:
+        together.append(len(received))
+        await session.execute(text("SET LOCAL transaction_timeout = '300ms'"))
+        await note_down(session, received)
+        await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": 0.04 * len(received)})
+
+    for number in range(20):
+        await service.put(service.states.name, thread_opened(), key=b"%d" % number)
+    bus = service.bus()
+    subscribe_state(bus, service.states, group=service.group("long"), apply=apply)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes HAVING count(*) = 20"))
+    assert max(together) > 300 / 40
+    assert await service.dead_letters() == []
+
+
+async def test_a_record_that_takes_longer_by_itself_is_set_aside_once_it_isnt_the_database(
+    service: Service,
+) -> None:
+    alone = 0
+
+    async def apply(session: AsyncSession, received: list[Any]) -> None:
+        nonlocal alone
+        keys = [record.key for record in received]
+        alone += keys == ["slow"]
+        await session.execute(text("SET LOCAL transaction_timeout = '200ms'"))
+        await note_down(session, received)
+        if "slow" in keys:
+            await session.execute(text("SELECT pg_sleep(5)"))
+
+    await service.put(service.states.name, thread_opened(), key=b"slow")
+    await service.put(service.states.name, thread_opened(), key=b"fine")
+    bus = service.bus()
+    consumer = subscribe_state(bus, service.states, group=service.group("slow"), apply=apply)
+
+    async def set_aside() -> bool:
+        consumer.hurry()
+        return await service.has_dead_letters(1)
+
+    async with running(bus):
+        await eventually(set_aside)
+        await eventually(lambda: service.has("SELECT 1 FROM notes"))
+    assert [one.letter.error for one in await service.dead_letters()] == ["sqlstate-25P04"]
+    assert [row.key for row in await service.fetch("SELECT key FROM notes")] == ["fine"]
+    assert alone > PATIENT_ATTEMPTS
+
+
+async def test_many_large_records_are_stored_a_megabyte_at_a_time(service: Service) -> None:
+    together = []
+
+    async def apply(session: AsyncSession, received: list[Any]) -> None:
+        together.append(sum(len(record.body) for record in received))
+        await note_down(session, received)
+
+    for number in range(12):
+        await service.put(service.states.name, thread_opened("x" * 200_000), key=b"%d" % number)
+    bus = service.bus()
+    subscribe_state(bus, service.states, group=service.group("large"), apply=apply)
+    async with running(bus):
+        await eventually(lambda: service.has("SELECT 1 FROM notes HAVING count(*) = 12"))
+    assert max(together) < PORTION_BYTES + 250_000
 
 
 async def test_a_refused_fact_is_not_in_the_inbox(service: Service) -> None:

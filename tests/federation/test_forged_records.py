@@ -24,7 +24,7 @@ from shared.hlc import milliseconds
 from tests.federation.forums import MIRRORED_SECONDS, Site, Sites, two_sites
 from tests.forum.digests.test_on_the_bus import metrics
 from tests.forum.people import Json, Person, Place, until
-from tests.forum.records import Region
+from tests.forum.records import Region, ahead
 from tests.region.running import peercafe
 
 pytestmark = pytest.mark.timeout(400)
@@ -136,6 +136,11 @@ async def test_forged_records_are_refused_and_counted_and_nothing_else_stops(
     await south.forges(south.post(thread.id), value=json.dumps({"id": str(uuid4())}).encode())
     await south.forges(south.post(thread.id), key=b"\xff\xfe")
     await south.forges(south.post(thread.id), more=(("reply_to", POSTS.name.encode()),))
+    # What no database can keep: at once, or when it is due.
+    later = ahead(timedelta(minutes=11))
+    no_time_in_utc = (("ce_time", b"9999-12-31T23:59:59-12:00"),)
+    await south.forges(south.thread(version=later), more=no_time_in_utc)
+    await south.forges(south.thread("nothing\0more", version=later))
     # What would be kept for years, or is huge: for a page, for an index, for anybody's Kafka.
     await sites.south.configure(POSTS, **WIDE_OPEN)
     await south.forges(south.post(thread.id), value=b"[]", timestamp_ms=milliseconds(clock.now() + FUTURE))
@@ -149,17 +154,17 @@ async def test_forged_records_are_refused_and_counted_and_nothing_else_stops(
     expected = {
         (POSTS.name, "home"): 2, (POSTS.name, "id"): 3, (PROFILES.name, "id"): 1, (MODERATION.name, "id"): 1,
         (POSTS.name, "key"): 2, (POSTS.name, "payload"): 3, (POSTS.name, "reply-to"): 1, (POSTS.name, "size"): 1,
-        (PROFILES.name, "size"): 1,
+        (PROFILES.name, "size"): 1, (THREADS.name, "envelope"): 1, (THREADS.name, "text"): 1,
     }  # fmt: skip
-    assert await until(lambda: refused(north), lambda found: sum(found.values()) >= 15) == expected
+    assert await until(lambda: refused(north), lambda found: sum(found.values()) >= 17) == expected
     now = await everything(north)
     now["posts"] = [row for row in now["posts"] if row["id"] not in {post.id for post in after}]
     assert [name for name, rows in now.items() if rows != before[name]] == []
     page = await ada.reads(own)
     assert [(post["body_html"], post["hidden"]) for post in page["posts"]] == [("<p>Ours alone</p>\n", False)]
-    assert len(await north.rows("SELECT FROM security_log WHERE event LIKE 'record-refused-%'")) == 10
+    assert len(await north.rows("SELECT FROM security_log WHERE event LIKE 'record-refused-%'")) == 11
     letters = [json.loads(record.value) for record in await sites.north.records(DEAD_LETTERS["forum"].name)]
-    assert sorted(letter["error"] for letter in letters) == ["key", *["payload"] * 3, "reply-to"]
+    assert sorted(letter["error"] for letter in letters) == ["envelope", "key", *["payload"] * 3, "reply-to"]
     assert {letter["body"] for letter in letters} == {None}
 
 

@@ -112,6 +112,18 @@ async def test_what_was_erased_has_nothing_to_project(forum: Place, applying: Ap
     assert "Personal" not in row["received"]
 
 
+async def test_what_changed_while_columns_were_filled_again_stays(forum: Place, applying: Applying) -> None:
+    south = Region()
+    post = south.post(south.thread().id, "First")
+    table = TABLES[POSTS.name]
+    stale = [table.row(post, post.model_dump(mode="json"))]
+    edited = post.model_copy(update={"version": south.home.clock.tick(), "body": "Better"})
+    await applying.south(edited)
+    async with applying.sessions() as session, session.begin():
+        await session.execute(table.project, {"records": json.dumps(stale)})
+    assert [row["body"] for row in await forum.rows("SELECT body FROM posts")] == ["Better"]
+
+
 async def test_a_region_that_starts_projects_what_another_release_filled(
     forum: Place, ada: Person, applying: Applying
 ) -> None:

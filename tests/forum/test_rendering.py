@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.forum.policy import MAX_POST_BYTES
 from services.forum.rendering import MOST_MARKUP, render, render_marked
+from services.forum.rules.lengths import MAX_POST_BYTES
 
 
 @pytest.mark.parametrize(

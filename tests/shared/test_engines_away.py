@@ -39,6 +39,10 @@ async def client(engines: Engines) -> AsyncIterator[httpx.AsyncClient]:
         await session.execute(text("SET LOCAL transaction_timeout = '50ms'"))
         await (await driver_of(session)).fetch("SELECT pg_sleep(5)")
 
+    @app.get("/no-argument-through-sqlalchemy")
+    async def no_argument(session: Session) -> None:
+        await session.execute(text("SELECT CAST(:number AS bigint)"), {"number": 2**63})
+
     @app.get("/wrong-argument")
     async def wrong_argument(session: Session) -> None:
         await (await driver_of(session)).fetch("SELECT $1::int", "not a number")
@@ -77,5 +81,6 @@ async def test_a_connection_cut_off_or_too_slow_a_statement_is_a_503_and_the_nex
 ) -> None:
     for path in ("/cut-off", "/too-slow"):
         assert (await client.get(path)).status_code == 503, path
-    assert (await client.get("/wrong-argument")).status_code == 500
+    for path in ("/wrong-argument", "/no-argument-through-sqlalchemy"):
+        assert (await client.get(path)).status_code == 500, path
     assert (await client.get("/on-the-driver/23505")).status_code == 500

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from services.forum.names import disguise_of
-from services.forum.policy import too_long
 from services.forum.rules.identities import is_entity_of, is_profile_of, time_of
+from services.forum.rules.lengths import too_long
 from services.forum.rules.wording import turns_or_controls
 from shared.contracts.payloads.forum import (
     DigestSummed,

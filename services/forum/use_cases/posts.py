@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import PostNotFound, PostTooLong
 from services.forum.ids import Home
 from services.forum.models import Post, Thread
-from services.forum.policy import too_long
+from services.forum.rules.lengths import too_long
 from services.forum.use_cases.writers import profile_of, require_writing
 from shared.contracts.topics import POSTS, THREADS
 from shared.outbox import add as outbox

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from services.forum.errors import PostTooLong, ProfileNeeded, ThreadHidden, ThreadNotFound, ThreadRemoved
 from services.forum.ids import Home, Identity
 from services.forum.models import PROJECTION
-from services.forum.policy import MARK_STAYS_BACK, too_long
+from services.forum.policy import MARK_STAYS_BACK
 from services.forum.queries.fragments import community, hidden, look_alike
 from services.forum.queries.own import own_profile
 from services.forum.queries.sanctions import require_no_pause
 from services.forum.rendering import render
+from services.forum.rules.lengths import too_long
 from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Consultant, Writers
 from shared import clock

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.errors import PostTooLong, ThreadNotFound
 from services.forum.ids import Home
 from services.forum.models import Post, Thread, authored_by
-from services.forum.policy import MARK_STAYS_BACK, too_long
+from services.forum.policy import MARK_STAYS_BACK
 from services.forum.rendering import render
+from services.forum.rules.lengths import too_long
 from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Consultant, Writers, open_member, require_writing
 from shared.contracts.payloads.activity import PostWritten

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.forum import names
-from services.forum.policy import MAX_POST_BYTES
 from services.forum.rules.believing import fault_of
 from services.forum.rules.identities import entity_id
+from services.forum.rules.lengths import MAX_POST_BYTES
 from services.forum.schemas import NewHide, NewThread
 from shared.contracts.payloads.forum import (
     ErasureRequested,
