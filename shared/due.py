@@ -13,6 +13,11 @@ LONGEST_BACK_OFF = 60.0
 STARTING = 4  # attempts within which a new Kafka has made its topic of groups
 
 
+def back_off(seconds: float, failures: int, longest: float) -> float:
+    """Seconds until the next attempt: twice as many after each failure, up to `longest`, however many there were."""
+    return min(seconds * 2.0 ** min(failures, 20), longest)
+
+
 async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, name: str = "") -> None:
     """Call `act` now and then `seconds` after each end, until cancelled.
 
@@ -35,8 +40,7 @@ async def run_every(seconds: float, act: Callable[[], Awaitable[object]], *, nam
             log.exception("due work failed and is tried again", attempt=failures)
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise asyncio.CancelledError  # it was told to end, and a client took that for its own: aiokafka's, as it closes
-        pause = min(seconds * 2**failures, max(LONGEST_BACK_OFF, seconds)) if failures else seconds
-        await asyncio.sleep(pause)
+        await asyncio.sleep(back_off(seconds, failures, max(LONGEST_BACK_OFF, seconds)))
 
 
 async def in_batches(

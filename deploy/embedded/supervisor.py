@@ -24,12 +24,14 @@ from deploy.embedded.processes import Register, disk_full_sentence
 from deploy.embedded.redis import Redis
 from deploy.embedded.secrets import SERVICES, Secrets, of_region
 from deploy.federation.neighbours import Federation
+from shared.due import back_off
 from shared.region import load_region
 
 Tell = Callable[[str], None]
-_log = structlog.get_logger()
+_logger = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
+LONGEST_BACK_OFF = 30.0
 UNFINISHED_RESTORE = "restore-unfinished"  # old and new databases may be mixed
 UNFINISHED_REBUILD = "rebuild-unfinished"  # the forum's rows may be of before
 NO_ROOM = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
@@ -203,21 +205,23 @@ class Supervisor:
         return Addresses(self.data, postgres, redis.url(), kafka.bootstrap, gateway, operators)
 
     async def watch(self) -> None:
-        """Start again, on its old port, whatever engine ended by itself; until cancelled."""
+        """Start again, on its old port, whatever engine ended by itself; until cancelled or the region stops."""
         engines: list[Postgres | Redis | Kafka] = [*self.postgres.values(), *self.running()]
         failures = 0
         while True:
-            await asyncio.sleep(min(LOOK_SECONDS * 2**failures, 30))
+            await asyncio.sleep(back_off(LOOK_SECONDS, failures, LONGEST_BACK_OFF))
             for one in engines:
                 if one.engine.running:
                     continue
-                _log.warning("engine_ended_and_is_started_again", service=one.engine.name)
+                _logger.warning("engine_ended_and_is_started_again", service=one.engine.name)
                 try:
                     await asyncio.to_thread(self._start_again, one)
                     failures = 0
-                except (StartFailure, OSError) as error:
+                except Interrupted:
+                    return
+                except Exception:
                     failures += 1
-                    _log.error("engine_does_not_start", service=one.engine.name, error=type(error).__name__)
+                    _logger.exception("engine_does_not_start", service=one.engine.name)
 
     def _start_again(self, one: Postgres | Redis | Kafka) -> None:
         with self._changing:
