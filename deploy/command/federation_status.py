@@ -38,12 +38,16 @@ def regions_in(data: Path) -> list[Path]:
 def _asked(data: Path) -> tuple[str, list[LinkStatus]]:
     import httpx
 
+    from deploy.federation.neighbours import Unreadable
+
     engines = running_region(data)
     try:
         with kafka_answers(str(engines["kafka"])):
             return asyncio.run(status_of(data))
     except httpx.HTTPError:
         fail(f"The region doesn't answer at {engines['operators']}.")
+    except Unreadable as error:
+        fail(str(error))
 
 
 def _tell(region: str, links: list[LinkStatus]) -> None:
@@ -53,10 +57,8 @@ def _tell(region: str, links: list[LinkStatus]) -> None:
         heard = "not heard yet" if link.heard is None else f"heard {link.heard:.0f} s ago"
         muted = f"; {link.neighbour} is muted here" if link.muted else ""
         print(f"{region} pulls from {link.neighbour}: link {link.link}, {heard}{muted}")  # noqa: T201
-        if link.unconfirmed:
-            print(  # noqa: T201
-                f"  erasures of our members that it hasn't confirmed for more than a day: {link.unconfirmed}"
-            )
+        for worry in link.worries:
+            print(f"  not well: {worry}")  # noqa: T201
         rows = [("", *WAITING, *DIGESTS), *map(_row, link.topics)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:

@@ -1,18 +1,18 @@
 """`federation link`, `reset-link`, `join`, `leave`: who a region's neighbours are, and whether it pulls from them."""
 
-import asyncio
 import json
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from deploy.command.options import fail, kafka_answers, running_region
+from deploy.command.options import fail
 from deploy.embedded.addresses import REGION_FILE
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import Known, Register
 from deploy.embedded.secrets import write as write_secretly
-from deploy.federation.neighbours import Doorway, Federation, Neighbour
+from deploy.federation.neighbours import Doorway, Federation, Neighbour, Unreadable
 from shared.region import load_region
 
 SETTLED_SECONDS = 30.0
@@ -30,20 +30,21 @@ def link(data: Path, region: str, *, start: bool) -> None:
 
 
 def reset_link(data: Path, region: str) -> None:
-    """Forget how far that neighbour was mirrored: all it has comes again, which changes nothing that is here."""
-    from deploy.federation.resetting import forget_offsets
-    from shared.settings import KafkaSettings
+    """Have all that a neighbour has mirrored again, which changes nothing that is here.
+
+    The region does it, since nothing may be mirrored while it forgets how far it had come.
+    """
+    from deploy.federation.resetting import ask_reset, resets_asked
 
     known = _knowing(data, region)
-    bootstrap = str(running_region(data)["kafka"])
-    linked = known.neighbour(region).linked
-    if linked:
-        _change(data, known.linking(region, linked=False))
-    with kafka_answers(bootstrap):
-        asyncio.run(forget_offsets(KafkaSettings(bootstrap_servers=bootstrap), region))
-    if linked:
-        _change(data, known)
-    print(f"All that {region} has is mirrored again.")  # noqa: T201
+    ask_reset(data, region)
+    if _runs(data) and not _settles(lambda: region not in resets_asked(data)):
+        fail(
+            f"{region} isn't mirrored again yet, but will be as soon as that can be done; the region's log says more."
+        )
+    when = "" if _runs(data) else " from the next start on"
+    when = when if known.neighbour(region).linked else " once its link is started"
+    print(f"All that {region} has is mirrored again{when}.")  # noqa: T201
 
 
 def join(data: Path, region: str, bootstrap: str, key: Path | None, listen: str | None) -> None:
@@ -51,7 +52,7 @@ def join(data: Path, region: str, bootstrap: str, key: Path | None, listen: str 
     own = _own_region(data)
     if region == own:
         fail(f"{region} is this region itself.")
-    known = Federation.of(data)
+    known = _known(data)
     doorway = known.doorway
     if not NAME.match(region):
         fail(f"{region} is no region's name.")
@@ -109,8 +110,15 @@ def _own_region(data: Path) -> str:
         fail(f"There is no region in {data} yet; start it once with `make run`.")
 
 
+def _known(data: Path) -> Federation:
+    try:
+        return Federation.of(data)
+    except Unreadable as error:
+        fail(str(error))
+
+
 def _knowing(data: Path, region: str) -> Federation:
-    known = Federation.of(data)
+    known = _known(data)
     if region not in known.regions:
         there = ", ".join(known.regions) or "none"
         fail(f"{region} is no neighbour of the region in {data}; its neighbours: {there}.")
@@ -121,15 +129,27 @@ def _change(data: Path, known: Federation) -> None:
     """Write it down, and wait until a running region has done it."""
     before = _mirror(data)
     known.write(data)
-    if not (data / "engines.json").exists():
-        return
+
+    def done() -> bool:
+        now = _mirror(data)
+        return now is None if not known.linked else now not in (None, before)
+
+    if _runs(data) and not _settles(done):
+        print("The region hasn't done it yet; its log says why.", file=sys.stderr)  # noqa: T201
+
+
+def _runs(data: Path) -> bool:
+    return (data / "engines.json").exists()
+
+
+def _settles(done: Callable[[], bool]) -> bool:
+    """Whether it is done in time."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while time.monotonic() < deadline:
-        now = _mirror(data)
-        if (now is None) if not known.linked else (now is not None and now != before):
-            return
+        if done():
+            return True
         time.sleep(0.1)
-    print("The region hasn't done it yet; its log says why.", file=sys.stderr)  # noqa: T201
+    return False
 
 
 def _mirror(data: Path) -> Known | None:

@@ -11,6 +11,7 @@ NAMES = ("north", "south")
 
 def run(data: Path, port: int) -> None:
     """Two embedded regions, until Ctrl-C."""
+    from deploy.federation.neighbours import Unreadable
     from deploy.federation.running import Running, folder_of
     from deploy.federation.running import run as run_all
 
@@ -30,5 +31,9 @@ def run(data: Path, port: int) -> None:
         name: (folder_of(data.absolute(), name), REGIONS / f"{name}.toml", port and port + number)
         for number, name in enumerate(NAMES)
     }
-    if not asyncio.run(run_all(regions, lambda line: print(line, flush=True), opened)):  # noqa: T201
+    try:
+        ended_well = asyncio.run(run_all(regions, lambda line: print(line, flush=True), opened))  # noqa: T201
+    except Unreadable as error:
+        fail(str(error))
+    if not ended_well:
         fail("A region ended by itself; what it said stands above.")

@@ -91,7 +91,7 @@ class Region:
                             f"The machine had stopped without warning: {again} records go out again."
                         )
                     mark.set()
-                    for watching in (links.watch(), links.watch_clusters()):
+                    for watching in (supervisor.watch(), links.watch(), links.watch_clusters()):
                         stack.callback(asyncio.create_task(watching).cancel)
                     await links.catch_up(self.progress.say, stop)
                     await self._serve(supervisor, facts, (public, inner, operators), stop)
@@ -158,8 +158,7 @@ class Region:
             collector.settle()
             self.progress.ready(engines.gateway, invitation)
             self._say_notices()
-            for watching in (supervisor.watch(), notices.watch(self.data, self.progress.mind)):
-                stack.callback(asyncio.create_task(watching).cancel)
+            stack.callback(asyncio.create_task(notices.watch(self.data, self.progress.mind)).cancel)
             await stop.wait()
             self.progress.stopping()
             for (

@@ -29,7 +29,7 @@ from deploy.embedded.kafka import cluster_in
 from deploy.embedded.postgres import SUPERUSER, Postgres, binaries
 from deploy.embedded.sealed_files import Damaged, opened
 from deploy.embedded.secrets import folder
-from deploy.embedded.supervisor import UNFINISHED_RESTORE, Supervisor
+from deploy.embedded.supervisor import UNFINISHED_REBUILD, UNFINISHED_RESTORE, Supervisor
 from shared.bus.agreement import MARK_RESTORED
 from shared.database.migrations import HalfFinishedMigration, migrate
 from shared.region import load_region
@@ -88,6 +88,7 @@ def _restore(
             unfinished.touch()
             for cluster in fresh:
                 _put_in_place(cluster, _cluster(cluster.name, supervisor.data, supervisor))
+            (supervisor.data / UNFINISHED_REBUILD).unlink(missing_ok=True)  # of a database that is gone
             notices.forget(supervisor.data)
             unfinished.unlink()
         finally:

@@ -13,10 +13,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from deploy.embedded.errors import StartFailure
 from deploy.embedded.secrets import write as write_secretly
 from shared.contracts.topics import CATALOGUE, Topic
 
 FILE = "federation.json"
+
+
+class Unreadable(StartFailure):
+    """The file is half saved, or says something it can't."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,20 @@ class Federation:
 
     @classmethod
     def of(cls, data: Path) -> "Federation":
-        """As the data folder has it."""
+        """As the data folder has it. Raises Unreadable."""
         try:
             content = json.loads((data / FILE).read_text())
+            doorway = content["doorway"]
+            return cls(
+                tuple(Neighbour(**one) for one in content["neighbours"]),
+                doorway and Doorway(**doorway),
+                content["admitted"],
+                tuple(content["left"]),
+            )
         except FileNotFoundError:
             return cls()
-        doorway = content["doorway"]
-        return cls(
-            tuple(Neighbour(**one) for one in content["neighbours"]),
-            doorway and Doorway(**doorway),
-            content["admitted"],
-            tuple(content["left"]),
-        )
+        except (ValueError, TypeError, KeyError) as error:
+            raise Unreadable(f"{data / FILE} can't be read: {type(error).__name__}.") from error
 
     def write(self, data: Path) -> None:
         """As a whole or not at all."""

@@ -1,13 +1,21 @@
-"""Mirroring a neighbour from its beginning again, where MirrorMaker's notes are of a Kafka that is gone (FIELD-NOTES)."""
+"""Mirroring a neighbour from its beginning again, where MirrorMaker's notes are of a Kafka that is gone (FIELD-NOTES).
+
+ask_reset(data, "north")                # by whoever wants it
+resets_asked(data)                      # ["north"]; seen to by the running region
+reset_done(data, "north")
+"""
 
 import json
 from pathlib import Path
+
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 
 from deploy.federation.lag import offsets_topic
 from shared.bus.broker import make_admin
 from shared.settings import KafkaSettings
 
 FILE = "mirrored-clusters.json"
+ASKED = "reset-link-"
 
 
 async def forget_offsets(own: KafkaSettings, neighbour: str) -> None:
@@ -15,10 +23,33 @@ async def forget_offsets(own: KafkaSettings, neighbour: str) -> None:
     admin = make_admin(own, "federation")
     try:
         await admin.start()
-        if offsets_topic(neighbour) in await admin.list_topics():
-            await admin.delete_topics([offsets_topic(neighbour)])
+        if offsets_topic(neighbour) not in await admin.list_topics():
+            return
+        answer = await admin.delete_topics([offsets_topic(neighbour)])
+        for topic, code in answer.topic_error_codes:
+            if code not in (0, UnknownTopicOrPartitionError.errno):
+                raise for_code(code)(f"{topic} can't be deleted")
     finally:
         await admin.close()
+
+
+def ask_reset(data: Path, neighbour: str) -> None:
+    """Have that neighbour mirrored from its beginning, by the region when it runs."""
+    _asked(data, neighbour).touch()
+
+
+def resets_asked(data: Path) -> list[str]:
+    """The neighbours for which that is still to be done."""
+    return sorted(path.name.removeprefix(ASKED) for path in data.glob(f"{ASKED}*"))
+
+
+def reset_done(data: Path, neighbour: str) -> None:
+    """How far it was mirrored is forgotten."""
+    _asked(data, neighbour).unlink(missing_ok=True)
+
+
+def _asked(data: Path, neighbour: str) -> Path:
+    return data / f"{ASKED}{neighbour}"
 
 
 class MirroredClusters:
@@ -29,11 +60,15 @@ class MirroredClusters:
 
     def is_another(self, neighbour: str, cluster: str) -> bool:
         """Whether that neighbour had another cluster before; the first one is noted at once."""
-        known = self._read()
-        if neighbour not in known:
+        known = self.noted(neighbour)
+        if known is None:
             self.note(neighbour, cluster)
             return False
-        return known[neighbour] != cluster
+        return known != cluster
+
+    def noted(self, neighbour: str) -> str | None:
+        """The cluster; None before the first."""
+        return self._read().get(neighbour)
 
     def note(self, neighbour: str, cluster: str) -> None:
         """From now on it is this one."""

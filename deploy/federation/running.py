@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -75,15 +76,18 @@ async def run(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = [
-        Running(region, data, await _start(data, region_file, port))
-        for region, (data, region_file, port) in regions.items()
-    ]
-    listening = [asyncio.create_task(_listen(one, say)) for one in running]
-    ended = [asyncio.create_task(one.process.wait()) for one in running]
+    running: list[Running] = []
+    listening: list[asyncio.Task[None]] = []
+    ended: list[asyncio.Task[int]] = []
     asked = asyncio.create_task(stop.wait())
-    all_open = asyncio.create_task(_all_open(running))
+    all_open: asyncio.Task[None] | None = None
     try:
+        for region, (data, region_file, port) in regions.items():
+            one = Running(region, data, await _start(data, region_file, port))
+            running.append(one)
+            listening.append(asyncio.create_task(listen(one, say)))
+            ended.append(asyncio.create_task(one.process.wait()))
+        all_open = asyncio.create_task(_all_open(running))
         await asyncio.wait([asked, *ended, all_open], return_when=asyncio.FIRST_COMPLETED)
         if all_open.done():
             opened(running)
@@ -92,9 +96,10 @@ async def run(
         for one in running:
             if one.process.returncode is None:
                 one.process.send_signal(signal.SIGINT)
-        await asyncio.wait([*ended, *listening])
+        await asyncio.gather(*ended, *listening)
         asked.cancel()
-        all_open.cancel()
+        if all_open is not None:
+            all_open.cancel()
     return stop.is_set() and not any(one.process.returncode for one in running)
 
 
@@ -115,10 +120,19 @@ async def _start(data: Path, region_file: Path, port: int) -> asyncio.subprocess
     )
 
 
-async def _listen(one: Running, say: Callable[[str], None]) -> None:
-    """What it says goes on behind its name; what all want to see at once, addresses and invitations, is kept."""
+async def listen(one: Running, say: Callable[[str], None]) -> None:
+    """What it says goes on behind its name; what all want to see at once, addresses and invitations, is kept.
+
+    To the end of its output whatever it says: a region that nobody listens to stands still.
+    """
     assert one.process.stdout is not None
-    async for line in one.process.stdout:
+    while True:
+        try:
+            line = await one.process.stdout.readline()
+        except ValueError:
+            continue  # too long, and thrown away up to here
+        if not line:
+            return
         said = line.decode(errors="replace").rstrip()
         if found := OPEN.match(said):
             one.address = found[1]
@@ -127,4 +141,5 @@ async def _listen(one: Running, say: Callable[[str], None]) -> None:
         elif said.startswith(READY):
             one.open.set()
         elif said:
-            say(f"{one.region}: {said}")
+            with suppress(OSError):  # nobody reads it any more
+                say(f"{one.region}: {said}")

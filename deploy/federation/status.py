@@ -23,6 +23,8 @@ from shared.telemetry import catalogue
 UP, STOPPED, NOT_RUNNING, NOT_REACHED = "up", "stopped", "not running", "not reached"
 TO_BE_RESET = "to be reset"
 SECONDS = 5.0
+LONGEST_LAG = 300.0  # seconds, as for what is to be published (docs/operations.md)
+LONGEST_SILENCE = 1800.0  # a neighbour tells of itself every ten minutes
 Place = tuple[str, str]  # a neighbour and a topic
 
 
@@ -72,12 +74,32 @@ class LinkStatus:
     @property
     def well(self) -> bool:
         """Nothing for an operator to look at; what is under way isn't."""
-        told = any(one.digests.alarmed or one.digests.refused for one in self.topics)
-        return self.link == UP and not told and not self.unconfirmed
+        return not self.worries
+
+    @property
+    def worries(self) -> list[str]:
+        """What an operator is to look at (docs/federation.md), each in a few words."""
+        found = [] if self.link == UP else [f"the link is {self.link}"]
+        if self.heard is not None and self.heard > LONGEST_SILENCE:
+            found.append(f"it was last heard {_minutes(self.heard)} ago")
+        for one in self.topics:
+            if one.seconds is not None and one.seconds > LONGEST_LAG:
+                found.append(f"{one.topic}: what it has waits there for {_minutes(one.seconds)}")
+            if one.digests.alarmed:
+                found.append(
+                    f"{one.topic}: publishing again {one.digests.alarmed} of our buckets had no effect"
+                )
+            if one.digests.refused:
+                found.append(f"{one.topic}: {one.digests.refused} of its records weren't believed")
+        if self.unconfirmed:
+            found.append(
+                f"erasures of our members that it hasn't confirmed for more than a day: {self.unconfirmed}"
+            )
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        return {**asdict(self), "topics": [_flat(one) for one in self.topics]}
+        return {**asdict(self), "topics": [_flat(one) for one in self.topics], "worries": self.worries}
 
 
 async def status_of(data: Path) -> tuple[str, list[LinkStatus]]:
@@ -174,6 +196,10 @@ def _topic(name: str, lag: Lag | None, digests: Digests) -> TopicStatus:
     if lag is None:
         return TopicStatus(name, None, None, digests)
     return TopicStatus(name, lag.records, lag.seconds, digests)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes"
 
 
 def _flat(topic: TopicStatus) -> dict[str, Any]:

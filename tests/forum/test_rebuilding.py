@@ -1,6 +1,9 @@
 """The forum's tables filled anew from the topics."""
 
-from services.forum.rebuilding import rebuild
+import pytest
+
+from services.forum.rebuilding import TopicsIncomplete, rebuild
+from shared.bus.agreement import MARK_RESTORED, cluster_of
 from shared.contracts.topics import POSTS
 from shared.database.engine import make_engine, make_sessions
 from shared.settings import KafkaSettings
@@ -17,6 +20,7 @@ async def rebuilt(place: Place) -> tuple[int, dict[str, int]]:
     """How many rows are gone, and how many records of each topic were read."""
     engine = make_engine(place.settings.database_url.get_secret_value(), pool=2)
     read: dict[str, int] = {}
+    begun: list[bool] = []
 
     def tell(topic: str, done: int, of: int) -> None:
         assert done <= of
@@ -24,7 +28,15 @@ async def rebuilt(place: Place) -> tuple[int, dict[str, int]]:
 
     try:
         consumer = place.app.state.bus.consumers["forum.replicas"]
-        return await rebuild(consumer, make_sessions(engine), place.settings.kafka, tell), read
+        gone = await rebuild(
+            consumer, make_sessions(engine), place.settings.kafka, lambda: begun.append(True), tell
+        )
+    except TopicsIncomplete:
+        assert not begun
+        assert not read
+        raise
+    else:
+        return gone, read
     finally:
         await engine.dispose()
 
@@ -79,6 +91,33 @@ async def test_a_row_that_no_topic_knows_of_is_gone(live_forum: Place) -> None:
     assert await ada.reads(thread) == page
 
 
+@pytest.mark.parametrize(
+    "became", ["UPDATE agreement SET cluster = 'of before'", MARK_RESTORED], ids=["new-kafka", "restored"]
+)
+async def test_topics_that_may_lack_what_the_database_has_are_refused_and_nothing_is_changed(
+    live_forum: Place, became: str
+) -> None:
+    ada, thread = await a_thread_with_replies(live_forum)
+    page, came = await ada.reads(thread), await live_forum.rows(CAME)
+    await live_forum.database.execute(became)
+    with pytest.raises(TopicsIncomplete):
+        await rebuilt(live_forum)
+    assert await ada.reads(thread) == page
+    assert await live_forum.rows(CAME) == came
+
+
+async def test_a_lost_database_is_filled_before_it_was_ever_compared(
+    engines: Engines, live_forum: Place
+) -> None:
+    ada, thread = await a_thread_with_replies(live_forum)
+    settings = await settings_for(engines, kafka=live_forum.settings.kafka)
+    async with running(settings, live_forum.issuer) as app, Place(app, live_forum.issuer, settings) as place:
+        assert not await place.rows("SELECT 1 FROM posts")
+        assert (await rebuilt(place))[0] == 0
+        ids = {str(row["id"]) for row in await place.rows("SELECT id FROM posts")}
+    assert ids >= {post["id"] for post in (await ada.reads(thread))["posts"]}
+
+
 async def test_what_waits_to_be_published_stays(engines: Engines) -> None:
     await engines.fresh_kafka_topics()
     issuer = Issuer()
@@ -87,6 +126,10 @@ async def test_what_waits_to_be_published_stays(engines: Engines) -> None:
         ada = await place.member("Ada")
         thread = await ada.opens()
         page = await ada.reads(thread)
+        with pytest.raises(TopicsIncomplete):
+            await rebuilt(place)  # nobody has compared them
+        agreed = await cluster_of(settings.kafka)
+        await place.database.execute("INSERT INTO agreement (cluster) VALUES ($1)", agreed)
         assert (await rebuilt(place))[0] == 0
         assert await ada.reads(thread) == page
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.command.links import join, leave, link
-from deploy.federation.neighbours import Doorway, Federation, Neighbour
+from deploy.command.links import join, leave, link, reset_link
+from deploy.federation.neighbours import FILE, Doorway, Federation, Neighbour
+from deploy.federation.resetting import reset_done, resets_asked
 from tests.region.running import ROOT
 
 
@@ -63,6 +64,19 @@ def test_a_stopped_link_stays_stopped_until_it_is_started(
     assert [one.region for one in Federation.of(south).linked] == ["north"]
 
 
+def test_a_reset_is_left_to_the_region_and_changes_no_link(
+    north: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    join(north, "south", "10.0.0.2:9093", None, None)
+    before = Federation.of(north)
+    reset_link(north, "south")
+    assert resets_asked(north) == ["south"]
+    assert Federation.of(north) == before
+    assert "once its link is started" in capsys.readouterr().out
+    reset_done(north, "south")
+    assert resets_asked(north) == []
+
+
 def test_who_leaves_is_neither_pulled_from_nor_let_in(north: Path, south: Path) -> None:
     join(north, "south", "10.0.0.2:9093", None, None)
     leave(north, "south")
@@ -76,6 +90,17 @@ def with_anothers_key(north: Path, south: Path) -> None:
     join(north, "south", "10.0.0.2:9093", south / "key-for-east.json", None)
 
 
+def half_saved(north: Path, _: Path) -> None:
+    (north / FILE).write_text('{"neighbours": [')
+    leave(north, "south")
+
+
+def misspelt(north: Path, _: Path) -> None:
+    join(north, "south", "10.0.0.2:9093", None, None)
+    (north / FILE).write_text((north / FILE).read_text().replace("bootstrap", "bootstarp"))
+    link(north, "south", start=False)
+
+
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
@@ -87,6 +112,8 @@ def with_anothers_key(north: Path, south: Path) -> None:
         (lambda north, _: join(north, "South Pole", "a:1", None, None), "no region's name"),
         (lambda north, _: join(north, "south", "a:1", north / "region.toml", None), "can't be read"),
         (with_anothers_key, "isn't the key"),
+        (half_saved, "federation.json can't be read"),
+        (misspelt, "federation.json can't be read"),
         (lambda north, _: join(north / "nothing", "south", "a:1", None, None), "no region in"),
     ],
 )

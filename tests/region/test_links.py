@@ -19,6 +19,7 @@ from deploy.embedded.mirror_maker import MirrorMaker
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import Register
 from deploy.federation.admitting import admit
+from deploy.federation.catching_up import CatchingUp
 from deploy.federation.lag import Lag, lags, settings_of
 from deploy.federation.neighbours import Doorway, Neighbour, mirrored_topics
 from deploy.federation.resetting import MirroredClusters, forget_offsets
@@ -167,8 +168,15 @@ async def test_a_neighbour_that_lost_its_kafka_is_noticed_and_mirrored_from_its_
     await pair.until_copied(await pair.write(40))
     await eventually(pair.waiting, lambda lag: not lag.records)
     clusters = MirroredClusters(tmp_path)
+    catching_up = CatchingUp(pair.at_south, "south", clusters)
+    nowhere = CatchingUp(
+        KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port()}"), "south", clusters
+    )  # our own Kafka is away
+    assert await catching_up.waits_for(pair.neighbour)  # nobody knows of which cluster the notes are
     door = settings_of(pair.neighbour, "south")
     assert not clusters.is_another("north", await cluster_of(door))
+    assert not await catching_up.waits_for(pair.neighbour)
+    assert await nowhere.waits_for(pair.neighbour)
     await asyncio.to_thread(pair.mirror.stop)
     await asyncio.to_thread(pair.north.stop)
     shutil.rmtree(pair.north.folder / "data")
@@ -176,11 +184,16 @@ async def test_a_neighbour_that_lost_its_kafka_is_noticed_and_mirrored_from_its_
     await pair.set_up()
     again = await pair.write(10)
     assert (await pair.waiting()).shrunk
+    # As many were mirrored of the old one as the new one has, and more.
+    assert await catching_up.waits_for(pair.neighbour)
     cluster = await cluster_of(door)
     assert clusters.is_another("north", cluster)
     await forget_offsets(pair.at_south, "north")
+    await forget_offsets(pair.at_south, "north")
     clusters.note("north", cluster)
     assert not clusters.is_another("north", cluster)
+    assert await catching_up.waits_for(pair.neighbour)
     pair.mirror.start()
     await pair.until_copied(again)
+    await eventually(lambda: catching_up.waits_for(pair.neighbour), lambda waits: not waits)
     assert not (await eventually(pair.waiting, lambda lag: not lag.records)).shrunk

@@ -106,17 +106,39 @@ peercafe_federation_heard_age_seconds{region="south"} 30.0
 
 
 @pytest.mark.parametrize(
-    ("link", "digests", "unconfirmed", "well"),
+    ("link", "digests", "unconfirmed", "worry"),
     [
-        (UP, Digests(behind=1, different=1, repaired=3), 0, True),
-        (UP, Digests(), 1, False),
-        (UP, Digests(alarmed=1), 0, False),
-        (UP, Digests(refused=1), 0, False),
-        (STOPPED, Digests(), 0, False),
+        (UP, Digests(behind=1, different=1, repaired=3), 0, None),
+        (UP, Digests(), 1, "hasn't confirmed"),
+        (UP, Digests(alarmed=1), 0, "had no effect"),
+        (UP, Digests(refused=1), 0, "weren't believed"),
+        (STOPPED, Digests(), 0, "stopped"),
     ],
 )
 def test_all_is_well_while_nothing_is_for_an_operator_to_see_to(
-    link: str, digests: Digests, unconfirmed: int, *, well: bool
+    link: str, digests: Digests, unconfirmed: int, worry: str | None
 ) -> None:
     topic = TopicStatus(POSTS.name, 0, 0.0, digests)
-    assert LinkStatus("south", link, 1.0, False, [topic], unconfirmed).well is well
+    is_told(LinkStatus("south", link, 1.0, False, [topic], unconfirmed), worry)
+
+
+@pytest.mark.parametrize(
+    ("heard", "seconds", "worry"),
+    [
+        (None, None, None),
+        (1800, 300, None),
+        (1860, 0, "last heard 31 minutes ago"),
+        (60, 660, "waits there for 11 minutes"),
+    ],
+)
+def test_a_link_that_is_up_and_brings_nothing_is_for_an_operator_to_see_to(
+    heard: float | None, seconds: float | None, worry: str | None
+) -> None:
+    topic = TopicStatus(POSTS.name, 1, seconds)
+    is_told(LinkStatus("south", UP, heard, False, [topic]), worry)
+
+
+def is_told(link: LinkStatus, worry: str | None) -> None:
+    """This one worry, or none."""
+    assert link.well is (worry is None)
+    assert [worry in said for said in link.worries if worry] == ([] if worry is None else [True])

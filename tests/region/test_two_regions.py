@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 from deploy.embedded import guard
 from deploy.embedded.processes import Known, Register
+from deploy.embedded.supervisor import UNFINISHED_REBUILD
 from deploy.federation.neighbours import mirrored_topics
 from deploy.federation.running import folder_of
 from shared.contracts.topics import CATALOGUE
@@ -211,3 +213,6 @@ async def test_two_regions_share_a_forum_and_say_how_their_links_are(federation:
     rebuilt = federation.does("rebuild", "--region", "south")
     assert "north.shared.forum.posts.v1" in rebuilt
     assert "The forum is what its topics say." in rebuilt
+    shutil.rmtree(federation.south.data / "kafka")
+    assert "nothing is lost" in federation.does("rebuild", "--region", "south", status=1)
+    assert not (federation.south.data / UNFINISHED_REBUILD).exists()
