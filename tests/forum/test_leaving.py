@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from sqlalchemy.exc import DBAPIError
 
@@ -313,6 +314,8 @@ async def test_only_members_and_consultants_come_in(forum: Place, ada: Person) -
 
 
 async def test_a_record_the_database_cant_hold_is_named_as_its_own_fault(applying: Applying) -> None:
+    record = received(Region().thread(), SOUTH)
+    said = orjson.loads(record.body) | {"of_a_later_release": "null \u0000 inside"}
     with pytest.raises(DBAPIError) as caught:
-        await applying.apply(received(Region().thread("null \u0000 inside"), SOUTH))
+        await applying.apply(record._replace(body=orjson.dumps(said)))
     assert fault_of(caught.value) == "sqlstate-22P05"

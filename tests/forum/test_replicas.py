@@ -106,6 +106,54 @@ async def test_only_the_targets_home_and_the_hiding_region_can_lift_a_hide(
     assert [p["hidden"] for p in (await ada.reads({"id": there.id}))["posts"]] == [False]
 
 
+@pytest.mark.parametrize("order", ["before its thread", "after its thread"])
+@pytest.mark.parametrize("said", ["an opening", "a reply"])
+async def test_what_another_puts_into_a_thread_as_its_older_opening_is_a_reply_to_it(
+    forum: Place, ada: Person, applying: Applying, order: str, said: str
+) -> None:
+    south, other = Region(), Region()
+    with stopped_at(datetime.now(UTC)) as time:
+        early = other.post(UUID(int=0), "Not my words", opening=said == "an opening")
+        time.move(timedelta(minutes=1))
+        thread = south.thread()
+        opening = south.post(thread.id, "My words", opening=True)
+    early = early.model_copy(update={"thread_id": thread.id})
+    records = [south.profile(), other.profile("Måne"), thread, opening]
+    await applying.south(*([early, *records] if order == "before its thread" else [*records, early]))
+    page = await ada.reads({"id": thread.id})
+    assert [(post["id"], post["opening"]) for post in page["posts"]] == [
+        (str(opening.id), True), (str(early.id), False),
+    ]  # fmt: skip
+    first = await ada.reads({"id": thread.id}, limit=1)
+    assert [post["id"] for post in first["posts"]] == [str(opening.id)]
+    then = await ada.reads({"id": thread.id}, limit=1, after=first["next"])
+    assert ([post["id"] for post in then["posts"]], then["next"]) == ([str(early.id)], None)
+    assert (await ada.do("GET", f"/posts/{early.id}"))["opening"] is False
+    for told in (page, *await ada.threads()):
+        assert (told["replies"], told["answered"]) == (1, True)
+    [_, found] = sorted(await ada.finds("words"), key=lambda one: str(one["post_id"] == str(opening.id)))
+    assert (found["post_id"], found["after"]) == (str(opening.id), None)
+
+    await applying.south(
+        early.model_copy(update={"version": other.home.clock.tick(), "erased": True, "body": None})
+    )
+    for told in (await ada.reads({"id": thread.id}), *await ada.threads(unanswered=True)):
+        assert (told["replies"], told["answered"]) == (0, False)
+    assert [each["id"] for each in await ada.threads(unanswered=True)] == [str(thread.id)]
+
+
+async def test_an_erased_opening_of_anothers_that_came_before_its_thread_answers_nothing(
+    forum: Place, ada: Person, applying: Applying
+) -> None:
+    south, other = Region(), Region()
+    thread = south.thread()
+    erased = other.post(thread.id, opening=True).model_copy(update={"erased": True, "body": None})
+    await applying.south(erased, south.post(thread.id, opening=True))
+    await applying.south(south.profile(), other.profile("Måne"), thread)
+    [listed] = await ada.threads()
+    assert (listed["replies"], listed["answered"]) == (0, False)
+
+
 async def test_an_opening_put_into_anothers_thread_is_hidden_by_itself(
     forum: Place, ada: Person, kari: Person, applying: Applying
 ) -> None:

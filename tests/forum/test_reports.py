@@ -1,12 +1,15 @@
 """Telling peer consultants about a post: who hears of it, what is kept meanwhile, and what nobody learns."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from services.forum.rules.believing import fault_of
 from services.forum.use_cases import leaving, muting
+from shared.clock import stopped_at
+from shared.contracts.payloads.forum import PostPublished, PostReported
 from shared.contracts.payloads.identity import AudienceAlias
 from shared.hlc import version_at
 from shared.settings import LimitSettings
@@ -192,6 +195,18 @@ async def test_a_report_from_elsewhere_stands_in_the_list_once_whenever_it_comes
     assert await told(kari) == []
 
 
+async def test_a_report_is_believed_whichever_process_with_whatever_clock_passes_it_on(
+    forum: Place, bo: Person, applying: Applying
+) -> None:
+    _, _, post = await from_the_south(applying)
+    with stopped_at(datetime.now(UTC) + timedelta(minutes=9)):
+        await tells(bo, {"id": str(post.id)})
+    await applying.pass_on()
+    [(key, record)] = await forum.published(REPORTS)
+    report = PostReported(**record)
+    assert fault_of(report, key=key, origin="north", region=SOUTH, neighbours=["north"]) is None
+
+
 async def test_a_report_of_a_third_regions_post_is_not_ours_to_see(
     forum: Place, bo: Person, kari: Person, applying: Applying
 ) -> None:
@@ -200,6 +215,22 @@ async def test_a_report_of_a_third_regions_post_is_not_ours_to_see(
     assert await told(kari) == []
     await applying.south(south.reports(uuid4()))
     assert await told(kari) == [], "nor one of a post that isn't here"
+
+
+async def test_nobody_is_called_for_a_post_that_is_not_here_and_it_is_listed_once_it_is(
+    forum: Place, ada: Person, kari: Person, applying: Applying
+) -> None:
+    reply = await ada.replies(await kari.opens())
+    await forum.rows("DELETE FROM posts WHERE id = $1", UUID(reply["id"]))
+    south = Region()
+    await applying.south(south.reports(UUID(reply["id"])), *(south.reports(uuid4()) for _ in range(3)))
+    assert await forum.published(NOTICES) == []
+    assert await kari.for_you() == []
+    [(_, state)] = [
+        (key, state) for key, state in await forum.published("shared.forum.posts.v1") if key == reply["id"]
+    ]
+    await applying.apply(received(PostPublished(**state), None))  # read back after a restore
+    assert [item["post_id"] for item in await told(kari)] == [reply["id"]]
 
 
 async def test_reports_of_a_muted_region_are_not_shown_and_nothing_is_kept_for_them(

@@ -15,7 +15,7 @@ PATIENCE = timedelta(days=1)
 # An answer is about the profiles that it names: whoever has read an erasure id may have asked for something else by it.
 # Of an erasure that took along nothing, because there was no forum name yet, no region ever hears.
 CONFIRMED = """SELECT r.region, (a.arrived_at AT TIME ZONE 'UTC')::date AS confirmed_on
-    FROM erasures e, unnest($3::text[]) AS r (region)
+    FROM erasures e CROSS JOIN unnest($3::text[]) AS r (region)
     LEFT JOIN erasures a ON a.id = $1::text || ':' || r.region AND a.acknowledged
         AND a.profiles @> e.profiles
     WHERE e.id = $1::text || ':' || $2::text ORDER BY r.region"""

@@ -40,6 +40,12 @@ def _heard(decision: str) -> str:
     return f"{decision}.home <> ALL (ARRAY(SELECT u.region FROM muted_regions u))"
 
 
+def opens(post: str) -> str:
+    """Whether `post` opens its thread: it says so, and its writer is the thread's, if that is here (rules.counting)."""
+    return f"""({post}.opening AND NOT EXISTS (
+        SELECT FROM threads t_ WHERE t_.id = {post}.thread_id AND t_.author_id <> {post}.author_id))"""
+
+
 def writer_of(row: str) -> str:
     """Who wrote `row` as pages show them, as a lateral subquery: looked up once for each writer, not for each row."""
     return f"""(

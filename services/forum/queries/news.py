@@ -25,7 +25,7 @@ JOIN threads t ON t.id = w.thread_id
 LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
 CROSS JOIN LATERAL (
     SELECT p.id, p.written, p.arrived_at FROM posts p
-    WHERE p.thread_id = w.thread_id AND NOT p.opening AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id")}
+    WHERE p.thread_id = w.thread_id AND NOT (p.opening AND p.author_id = t.author_id) AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id")}
         AND NOT {hidden("p.id", "p.home")}
     ORDER BY p.arrived_at LIMIT 1) first
 WHERE w.alias = $1

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.forum.errors import PostNotFound
 from services.forum.policy import REACTIONS
-from services.forum.queries.fragments import READER, hide_of, writer_of
+from services.forum.queries.fragments import READER, hide_of, opens, writer_of
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 from shared.hlc import time_of
@@ -36,7 +36,10 @@ HIDE_JOIN = f"""
 ONE = f"""
 WITH reader AS MATERIALIZED (SELECT r.*, $3::boolean AS consultant FROM ({READER}) r)
 SELECT reader.refused, {POST_COLUMNS}
-FROM reader LEFT JOIN posts p ON p.id = $2
+FROM reader LEFT JOIN LATERAL (
+        SELECT q.id, q.thread_id, q.author_id, q.home, q.written, {opens("q")} AS opening, q.edited, q.erased, q.body,
+            q.body_html
+        FROM posts q WHERE q.id = $2) p ON true
     LEFT JOIN LATERAL {writer_of("p")} pp ON true {HIDE_JOIN}
 """
 

@@ -5,7 +5,7 @@
 from typing import Any
 from uuid import UUID
 
-from services.forum.queries.fragments import hide_of, writer_of
+from services.forum.queries.fragments import hide_of, opens, writer_of
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import shown_author
 from shared.database.statements import Fetches
@@ -14,6 +14,8 @@ from shared.database.statements import Fetches
 # about posts p, with reports r.
 _open = """c.closed_on IS NULL AND (c.told_by IS NOT NULL
         OR p.home = $1 AND r.home <> ALL (ARRAY(SELECT u.region FROM muted_regions u)))"""
+# An opening is hidden with its thread.
+_targets = f"ARRAY[p.id, CASE WHEN {opens('p')} THEN p.thread_id END]"
 # By post, what has waited longest first. `upto`: the last that is shown of a post.
 OPEN = f"""
 WITH open AS (
@@ -27,12 +29,13 @@ SELECT p.id, p.thread_id, p.author_id, p.erased, p.opening, t.title, o.categorie
     k.title AS kept_title, k.body_html AS kept_html, p.body_html IS DISTINCT FROM k.body_html AS changed,
     hide.reason IS NOT NULL AS hidden, w.name, w.mark, w.role, w.look_alike, w.community, w.region,
     (SELECT b.id FROM posts b WHERE b.thread_id = p.thread_id AND (b.written, b.id) < (p.written, p.id)
+            AND NOT {opens("p")}
         ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM open o JOIN posts p ON p.id = o.post_id
     LEFT JOIN threads t ON t.id = p.thread_id
     LEFT JOIN kept_versions k ON k.post_id = p.id
     LEFT JOIN LATERAL {writer_of("p")} w ON true
-    LEFT JOIN LATERAL {hide_of("ARRAY[p.id, CASE WHEN p.opening THEN p.thread_id END]", "p.home")} hide ON true
+    LEFT JOIN LATERAL {hide_of(_targets, "p.home")} hide ON true
 WHERE (o.since, o.post_id) > (coalesce((SELECT c.since FROM open c WHERE c.post_id = $3), '-infinity'),
     coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid))
 ORDER BY o.since, o.post_id LIMIT $2

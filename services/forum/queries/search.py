@@ -7,7 +7,7 @@ import re
 from uuid import UUID
 
 from services.forum.queries.answers import page
-from services.forum.queries.fragments import READER, hidden
+from services.forum.queries.fragments import READER, hidden, opens
 from services.forum.queries.own import own_profile
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
@@ -27,7 +27,7 @@ WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
     UNION ALL
     SELECT p.id FROM posts p, asked WHERE p.search @@ asked.words AND p.id < $3
 ), found AS MATERIALIZED (
-    SELECT m.id, t.id AS thread_id, t.title, t.erased, p.written, p.body_html
+    SELECT m.id, t.id AS thread_id, t.title, t.erased, p.written, p.body_html, {opens("p")} AS opening
     FROM (SELECT id FROM matching ORDER BY id DESC OFFSET 0) m  -- sorted first: only the page's rows are looked at
     LEFT JOIN posts p ON p.id = m.id
     JOIN threads t ON t.id = coalesce(p.thread_id, m.id)
@@ -36,7 +36,7 @@ WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
 )
 SELECT found.id, found.thread_id, CASE WHEN NOT found.erased THEN found.title END AS title,
     left(found.body_html, {4 * EXCERPT}) AS beginning, found.written, reader.refused,
-    (SELECT b.id FROM posts b WHERE b.thread_id = found.thread_id AND found.written IS NOT NULL
+    (SELECT b.id FROM posts b WHERE b.thread_id = found.thread_id AND found.written IS NOT NULL AND NOT found.opening
         AND (b.written, b.id) < (found.written, found.id) ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM found CROSS JOIN reader
 ORDER BY found.id DESC

@@ -83,10 +83,15 @@ LISTS = {
     for unanswered in (False, True)
 }
 
+# Of posts p of the thread in `head`.
+_page_columns = """p.id, p.thread_id, p.author_id, p.home, p.written,
+        p.opening AND p.author_id = (SELECT writer FROM head) AS opening, p.edited, p.erased, p.body, p.body_html,
+        p.arrived_at, p.counted"""
+# The opening stands first, whatever of somebody else says that it is older.
 PAGE = f"""
 WITH reader AS MATERIALIZED (SELECT r.*, $3::boolean AS consultant FROM ({READER}) r),
 head AS MATERIALIZED (
-    SELECT r.read_until, r.shown,
+    SELECT t.author_id AS writer, r.read_until, r.shown,
         json_build_object(
             'id', t.id, 'title', t.title, 'wish', t.wish, 'erased', t.erased, 'reason', hide.reason,
             'author_id', t.author_id, 'name', p.name, 'mark', p.mark, 'role', p.role,
@@ -102,24 +107,33 @@ head AS MATERIALIZED (
     LEFT JOIN watching w ON w.alias = $1 AND w.thread_id = t.id
     LEFT JOIN LATERAL {hide_of("ARRAY[t.id]", "t.home")} hide ON true
     WHERE t.id = $2
+), opening AS MATERIALIZED (
+    SELECT p.id FROM posts p
+    WHERE p.thread_id = $2 AND p.opening AND p.author_id = (SELECT writer FROM head)
+    ORDER BY p.written, p.id LIMIT 1
 ), page AS MATERIALIZED (
-    SELECT p.id, p.thread_id, p.author_id, p.home, p.written, p.opening, p.edited, p.erased, p.body, p.body_html,
-        p.arrived_at, p.counted
-    FROM posts p
-    WHERE p.thread_id = $2 AND (p.written, p.id) > (
-        coalesce((SELECT c.written FROM posts c WHERE c.id = $4 AND c.thread_id = $2), -1),
-        coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
-    ORDER BY p.written, p.id LIMIT $5
+    SELECT * FROM (
+        SELECT 0 AS place, {_page_columns} FROM posts p
+        WHERE $4::uuid IS NULL AND p.id = (SELECT id FROM opening)
+        UNION ALL
+        (SELECT 1 AS place, {_page_columns} FROM posts p
+        WHERE p.thread_id = $2 AND p.id IS DISTINCT FROM (SELECT id FROM opening) AND (p.written, p.id) > (
+            coalesce((SELECT c.written FROM posts c
+                WHERE c.id = $4 AND c.thread_id = $2 AND c.id IS DISTINCT FROM (SELECT id FROM opening)), -1),
+            coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
+        ORDER BY p.written, p.id LIMIT $5)
+    ) of_either
+    ORDER BY place, written, id LIMIT $5
 ), writers AS MATERIALIZED (
     {writers_of("SELECT DISTINCT author_id FROM page")}
 )
 SELECT head.thread, post.*
 FROM head LEFT JOIN LATERAL (
-    SELECT {POST_COLUMNS}, p.counted, {unread("p", "head", "reader.profile_id")} AS new
+    SELECT {POST_COLUMNS}, p.place, p.counted, {unread("p", "head", "reader.profile_id")} AS new
     FROM page p CROSS JOIN reader
     LEFT JOIN writers pp ON pp.id = p.author_id {HIDE_JOIN}
 ) post ON true
-ORDER BY post.written, post.id COLLATE "C"
+ORDER BY post.place, post.written, post.id COLLATE "C"
 """
 
 

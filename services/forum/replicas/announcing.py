@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.queries.fragments import hide_of, unread
+from services.forum.queries.fragments import hide_of, opens, unread
 from services.forum.replicas.tables import overtaken
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import NOTICES_REQUESTED
@@ -22,9 +22,10 @@ WITH own AS ( -- versions of our own posts that were read back: the last to come
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:last AS bigint[]), CAST(:highest AS bigint[]))
         AS o (id, last, highest)
 ), before AS ( -- the posts as they are, locked; `counts`: whether each is a reply that stands
-    SELECT p.id, p.version, p.thread_id, p.author_id, p.written, p.opening, p.erased, p.announced_at, p.counted,
-        p.read_back, p.arrived_at, NOT p.opening AND NOT p.erased AS counts, o.last, o.highest
-    FROM posts p JOIN own o ON o.id = p.id ORDER BY p.id FOR UPDATE OF p
+    SELECT p.id, p.version, p.thread_id, p.author_id, p.written, opens.it AS opening, p.erased, p.announced_at, p.counted,
+        p.read_back, p.arrived_at, NOT opens.it AND NOT p.erased AS counts, o.last, o.highest
+    FROM posts p JOIN own o ON o.id = p.id CROSS JOIN LATERAL (SELECT {opens("p")} AS it) opens
+    ORDER BY p.id FOR UPDATE OF p
 ), settled AS ( -- from now on announced, counted, read back
     UPDATE posts p SET announced_at = coalesce(b.announced_at, CAST(:at AS timestamptz)), counted = b.counts,
         read_back = greatest(b.read_back, b.highest)
@@ -62,20 +63,26 @@ FROM before b
 """)
 
 # After a removal: has more than one person still written in it? SETTLE has locked these rows, so that all it counted
-# is seen. From the posts alone: the thread's own record may come later.
-RECOUNT = text("""
+# is seen. The thread's own record may come later.
+RECOUNT = text(f"""
 WITH left_over AS MATERIALIZED (
     SELECT a.thread_id, (
         SELECT p.author_id FROM posts p
-        WHERE p.thread_id = a.thread_id AND (p.opening OR p.counted)
+        WHERE p.thread_id = a.thread_id AND ({opens("p")} OR p.counted)
         ORDER BY p.written, p.id LIMIT 1) AS first_writer
     FROM thread_activity a WHERE a.thread_id = ANY (CAST(:threads AS uuid[]))
 )
 UPDATE thread_activity a SET first_writer = l.first_writer, answered = EXISTS (
-    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND (p.opening OR p.counted)
+    SELECT FROM posts p WHERE p.thread_id = a.thread_id AND ({opens("p")} OR p.counted)
         AND p.author_id <> l.first_writer)
 FROM left_over l WHERE a.thread_id = l.thread_id
 """)
+
+# What came before its thread and says that it opens it, by somebody else than the thread's writer.
+MISTAKEN = text(
+    "SELECT p.id, p.thread_id FROM posts p JOIN threads t ON t.id = p.thread_id"
+    " WHERE t.id = ANY (CAST(:threads AS uuid[])) AND p.opening AND p.author_id <> t.author_id AND NOT p.counted"
+)
 
 TELL = text(f"""
 WITH target AS (
@@ -132,6 +139,14 @@ async def settle_posts(
     if recount:
         await session.execute(RECOUNT, {"threads": recount})
     return [each.id for each in settled if each.overtaken]
+
+
+async def settle_threads(session: AsyncSession, threads: list[UUID], at: datetime) -> None:
+    """Once it is known who opened these threads, others' openings in them are replies."""
+    mistaken = (await session.execute(MISTAKEN, {"threads": threads})).all()
+    if mistaken:
+        await settle_posts(session, {post.id: None for post in mistaken}, at)
+        await session.execute(RECOUNT, {"threads": sorted({post.thread_id for post in mistaken})})
 
 
 async def tell_authors(session: AsyncSession, targets: list[UUID], at: datetime) -> None:

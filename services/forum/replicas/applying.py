@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.ids import Home
-from services.forum.replicas.announcing import settle_posts, tell_authors
+from services.forum.replicas.announcing import settle_posts, settle_threads, tell_authors
 from services.forum.replicas.concerns import forget_of, hear
 from services.forum.replicas.held import hold
 from services.forum.replicas.marking import KIND_OF, buckets_of
@@ -27,7 +27,7 @@ from services.forum.rules.waiting import is_held
 from shared import clock
 from shared.bus.records import Received, Unstorable
 from shared.contracts.payloads.payload import State
-from shared.contracts.topics import MODERATION, POSTS, PROFILES, REPORTS
+from shared.contracts.topics import MODERATION, POSTS, PROFILES, REPORTS, THREADS
 from shared.database import security_log
 from shared.hlc import milliseconds
 from shared.outbox import add as outbox
@@ -130,6 +130,8 @@ class Replicas:
             overtaken: list[Any] = list(await settle_posts(session, read, at))
         else:
             overtaken = await _read_back(session, table, own)
+        if table.topic is THREADS:
+            await settle_threads(session, [record.payload.id for record in newest], at)
         if table.topic is MODERATION:
             await tell_authors(session, sorted({record.payload.target_id for record in newest}), at)
         if table.topic is REPORTS:

@@ -22,18 +22,19 @@ WHERE r.id = ANY (:reports) AND r.home <> :region AND r.category IS NOT NULL
     AND coalesce(p.home, :region) = :region AND w.erased IS NOT TRUE
 ON CONFLICT DO NOTHING RETURNING id, post_id
 """)
-# One notice for each peer consultant here; none for what a muted region says.
+# One notice for each peer consultant here; none for what a muted region says, nor of a post that isn't here: it stands in
+# no list. Where that comes later (after a restore) it stands in the list from then on, without a notice.
 CALL = text("""
 INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
 SELECT gen_random_uuid(), :topic, m.alias::text, :type, :occurred_at, :payload
 FROM members m WHERE m.role = 'consultant' AND NOT m.closed AND NOT m.erased AND EXISTS (
-    SELECT FROM concerns c LEFT JOIN reports r ON r.id = c.id
+    SELECT FROM concerns c JOIN posts p ON p.id = c.post_id LEFT JOIN reports r ON r.id = c.id
     WHERE c.id = ANY (:concerns) AND (r.home IS NULL OR r.home NOT IN (SELECT region FROM muted_regions)))
 """)
 # The text as it is now. Nothing of somebody who has left.
 KEEP = text("""
 INSERT INTO kept_versions (post_id, title, body_html)
-SELECT p.id, CASE WHEN p.opening THEN t.title END, p.body_html
+SELECT p.id, CASE WHEN p.opening AND p.author_id = t.author_id THEN t.title END, p.body_html
 FROM posts p LEFT JOIN threads t ON t.id = p.thread_id LEFT JOIN profiles w ON w.id = p.author_id
 WHERE p.id = ANY (:posts) AND NOT p.erased AND p.body_html IS NOT NULL AND w.erased IS NOT TRUE
 ON CONFLICT (post_id) DO NOTHING

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import ThreadNotFound
 from services.forum.policy import MARK_STAYS_BACK, MOST_SHOWN, VIEW_AGAIN_AFTER
-from services.forum.queries.fragments import unread
+from services.forum.queries.fragments import opens, unread
 from shared.api.callers import AccountClosed
 from shared.contracts.payloads.activity import ThreadViewed
 from shared.contracts.payloads.notices import NoticeLooked
@@ -79,7 +79,7 @@ WITH reader AS ( -- who asks, whether they may, and whether the thread is there
 ), looked AS ( -- replies that a notice told of were unread until now: the notice is settled
     SELECT FROM saved, before, watching w WHERE w.alias = :alias AND w.thread_id = :thread AND EXISTS (
         SELECT FROM posts p
-        WHERE p.thread_id = :thread AND NOT p.opening AND p.announced_at IS NOT NULL AND p.arrived_at > w.since
+        WHERE p.thread_id = :thread AND NOT {opens("p")} AND p.announced_at IS NOT NULL AND p.arrived_at > w.since
             AND {unread("p", "before", "before.profile_id")})
 ), opened AS ( -- news of moderation in this thread, seen
     DELETE FROM moderation_news n USING saved WHERE n.alias = :alias AND n.thread_id = :thread RETURNING n.alias

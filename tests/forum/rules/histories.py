@@ -100,8 +100,9 @@ class World:
         threads = _known(region, ThreadOpened)
         if not threads:
             return self.opens(region, one, other)
-        thread = threads[other % len(threads)]
-        self._post(region, self._author(region, one), thread.id, f"Reply {other}", opening=False)
+        thread, author = threads[other % len(threads)], self._author(region, one)
+        usurps = one % 4 == 3 and author.id != thread.author_id  # says that it opens what isn't its writer's
+        self._post(region, author, thread.id, f"Reply {other}", opening=usurps)
         return None
 
     def edits(self, region: Region, one: int, other: int) -> None:
@@ -299,10 +300,12 @@ class World:
     def numbers(self) -> dict[UUID, tuple[int, bool]]:
         """Of each thread: replies that stand, and whether somebody else than who opened it wrote one of them."""
         posts = [state for state in self.last.values() if isinstance(state, PostPublished)]
-        openers = {post.thread_id: post.author_id for post in posts if post.opening}
+        openers = {
+            state.id: state.author_id for state in self.last.values() if isinstance(state, ThreadOpened)
+        }
         replies: dict[UUID, list[PostPublished]] = {thread: [] for thread in openers}
         for post in posts:
-            if not post.opening and not post.erased:
+            if not post.erased and not (post.opening and post.author_id == openers[post.thread_id]):
                 replies[post.thread_id].append(post)
         return {
             thread: (len(found), any(post.author_id != openers[thread] for post in found))

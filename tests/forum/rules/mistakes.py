@@ -101,22 +101,32 @@ def _members_share(profiles: Iterable[Named]) -> set[UUID]:
     return naming.marked(each._replace(person=("", each.person[1])) for each in profiles)
 
 
-def _removed_counts(posts: Iterable[PostPublished]) -> counting.Numbers:
+def _removed_counts(posts: Iterable[PostPublished], writer: UUID | None) -> counting.Numbers:
     here = list(posts)
-    replies = [post for post in here if not post.opening]
-    return counting.numbers(here)._replace(replies=len(replies))
+    replies = [post for post in here if not counting.opens(post, writer)]
+    return counting.numbers(here, writer)._replace(replies=len(replies))
 
 
-def _answered_for_good(posts: Iterable[PostPublished]) -> counting.Numbers:
+def _answered_for_good(posts: Iterable[PostPublished], writer: UUID | None) -> counting.Numbers:
     here = list(posts)
-    return counting.numbers(here)._replace(answered=len({post.author_id for post in here}) > 1)
+    return counting.numbers(here, writer)._replace(answered=len({post.author_id for post in here}) > 1)
 
 
-def _first_is_opener(posts: Iterable[PostPublished]) -> counting.Numbers:
+def _first_is_opener(posts: Iterable[PostPublished], writer: UUID | None) -> counting.Numbers:
     here = list(posts)
-    standing = [post for post in here if not post.erased]
-    answered = any(post.author_id != here[0].author_id for post in standing if not post.opening)
-    return counting.numbers(here)._replace(answered=answered)
+    standing = [post for post in here if not post.erased and not counting.opens(post, writer)]
+    answered = any(post.author_id != here[0].author_id for post in standing)
+    return counting.numbers(here, writer)._replace(answered=answered)
+
+
+def _who_says_so_opens(posts: Iterable[PostPublished], _writer: UUID | None) -> counting.Numbers:
+    return counting.numbers(posts)
+
+
+def _nobody_elses_opening_counts(posts: Iterable[PostPublished], writer: UUID | None) -> counting.Numbers:
+    here = list(posts)
+    kept = [post for post in here if not post.opening or counting.opens(post, writer)]
+    return counting.numbers(kept or here, writer)._replace(last_written=max(map(counting.written, here)))
 
 
 def _all_held(version: int, now_ms: int, *, own: bool) -> bool:
@@ -151,6 +161,8 @@ MISTAKES = {
     "removed replies count": Rules(numbers=_removed_counts),
     "answered stays answered": Rules(numbers=_answered_for_good),
     "whose post came first opened the thread": Rules(numbers=_first_is_opener),
+    "whoever says so opens a thread": Rules(numbers=_who_says_so_opens),
+    "an opening put into another's thread doesn't count": Rules(numbers=_nobody_elses_opening_counts),
     "records from the future are shown": Rules(is_held=_never_held),
     "some records are refused": Rules(fault_of=_lost_when_ahead),
 }

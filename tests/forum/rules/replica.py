@@ -8,7 +8,12 @@ from uuid import UUID
 
 from services.forum.names import skeleton
 from services.forum.rules import believing, counting, hiding, merging, naming, waiting
-from shared.contracts.payloads.forum import ModerationDecided, PostPublished, ProfilePresented
+from shared.contracts.payloads.forum import (
+    ModerationDecided,
+    PostPublished,
+    ProfilePresented,
+    ThreadOpened,
+)
 from shared.contracts.payloads.payload import State
 
 
@@ -80,10 +85,13 @@ class Replica:
         decisions: dict[UUID, list[ModerationDecided]] = defaultdict(list)
         homes: dict[UUID, str] = {}
         profiles: list[naming.Named] = []
+        openers: dict[UUID, UUID] = {}
         for state in self.rows.values():
             if isinstance(state, PostPublished):
                 posts[state.thread_id].append(state)
                 homes[state.id] = state.home
+            elif isinstance(state, ThreadOpened):
+                openers[state.id] = state.author_id
             elif isinstance(state, ModerationDecided):
                 decisions[state.target_id].append(state)
             elif isinstance(state, ProfilePresented):
@@ -98,7 +106,7 @@ class Replica:
             {state.id: state for state in self.rows.values()},
             {target: reason for target, reason in reasons.items() if reason is not None},
             self.rules.marked(profiles),
-            {thread: self.rules.numbers(written) for thread, written in posts.items()},
+            {thread: self.rules.numbers(written, openers.get(thread)) for thread, written in posts.items()},
         )
 
 
