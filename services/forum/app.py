@@ -45,11 +45,11 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
         fetch_keys or fetch_from(settings.identity_url), issuer=settings.issuer, audience="forum"
     )
     bus = Bus(make_broker(settings.kafka, "forum"), sessions, "forum", settings, relay.wake)
-    consumers.subscribe(bus, settings, home, replicas, writers, verifier)
     pace = Pace(
         timedelta(seconds=settings.digests_seconds), timedelta(seconds=settings.digests_anyway_seconds)
     )
     digests = Rounds(sessions, statements, home, settings.neighbours, pace, relay.wake)
+    consumers.subscribe(bus, settings, home, replicas, writers, verifier, digests.heard)
     due_work = due.DueWork(sessions, home, replicas, relay.wake, settings.neighbours)
 
     @asynccontextmanager
@@ -71,6 +71,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     (settings.remind_every_seconds, due_work.remind, "reminders"),
                     (settings.release_held_every_seconds, due_work.project_again, "projections"),
                     (settings.digests_seconds, digests.round, "digests"),
+                    (pace.moment.total_seconds(), digests.answer_when_heard, "answers to digests"),
                 ):
                     in_background(ends, run_every(seconds, work, name=name))
             await bus.start()

@@ -1,5 +1,6 @@
 """What the forum consumes: its own shared topics (and its neighbours'), and what identity says of aliases."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -33,9 +34,15 @@ SHARED = (PROFILES, THREADS, POSTS, REACTIONS, MODERATION, REPORTS, ERASURES)
 
 
 def subscribe(
-    bus: Bus, settings: Settings, home: Home, replicas: Replicas, writers: Writers, verifier: TokenVerifier
+    bus: Bus,
+    settings: Settings,
+    home: Home,
+    replicas: Replicas,
+    writers: Writers,
+    verifier: TokenVerifier,
+    heard: Callable[[], None],
 ) -> None:
-    """Register the consumers."""
+    """Register the consumers. `heard` is called when a neighbour has told digests of its own."""
     secret = settings.secret.get_secret_value().encode()
 
     async def apply_aliases(session: AsyncSession, received: list[Received[Any]]) -> None:
@@ -59,6 +66,7 @@ def subscribe(
             settings.neighbours,
             replicas.refused,
             timedelta(seconds=settings.digests_anyway_seconds / 2),
+            heard,
         )
         subscribe_state(
             bus, DIGESTS, group="forum.digests", apply=hearing.apply, mirrored_from=settings.neighbours

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - a statement has a number of ours
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,9 +42,12 @@ ANSWER = text(
     " WHERE (d.home, d.kind, d.bucket) = (told.home, told.kind, told.bucket) AND d.sum <> told.sum"
 )
 OWN = text(
-    "SELECT d.kind, d.bucket, d.sums, d.sums_at FROM digests d"
+    "SELECT d.kind, d.bucket, d.sums, d.sums_at, f.failing_since FROM digests d"
     " JOIN unnest(CAST(:kinds AS text[]), CAST(:buckets AS bigint[])) AS told (kind, bucket)"
-    " ON (d.kind, d.bucket) = (told.kind, told.bucket) WHERE d.home = :home"
+    " ON (d.kind, d.bucket) = (told.kind, told.bucket)"
+    " LEFT JOIN (SELECT kind, bucket, min(failing_since) AS failing_since FROM buckets_to_sum"
+    " WHERE failing_since IS NOT NULL GROUP BY kind, bucket) f ON (f.kind, f.bucket) = (d.kind, d.bucket)"
+    " WHERE d.home = :home"
 )
 COMPARED = text(
     "SELECT c.* FROM digest_comparisons c"
@@ -67,13 +70,21 @@ Refusals = Counter[tuple[str, str, str]]  # by neighbour, topic and fault
 class Hearing:
     """Takes the digests topic. Our own digests say nothing new, and a third region's home is none of our business."""
 
-    def __init__(self, home: Home, neighbours: Collection[str], refused: Refusals, apart: timedelta) -> None:
-        """`apart`: how long after the digest that counted last one must be told to count as another difference.
+    def __init__(
+        self,
+        home: Home,
+        neighbours: Collection[str],
+        refused: Refusals,
+        apart: timedelta,
+        heard: Callable[[], None],
+    ) -> None:
+        """`heard` is called when a neighbour has told of its own. `apart`: how long after the digest that counted last one must be told to count as another difference.
 
         So three of them take twice that at least, however often a bucket is told: who catches up isn't sent it again.
         """
         self._home = home
         self._apart = apart
+        self._heard = heard
         self._neighbours = frozenset(neighbours)
         self._refused = refused
 
@@ -89,6 +100,8 @@ class Hearing:
         await _learn(session, theirs + ours)
         await _answer(session, theirs)
         await self._compare(session, ours, at)
+        if theirs:
+            self._heard()
 
     async def _believable(
         self, session: AsyncSession, received: list[Received[DigestSummed]], at: datetime
@@ -116,29 +129,34 @@ class Hearing:
             return
         asked = _places([(digest.home, digest.kind, digest.bucket) for digest in told])
         own = {
-            (row.kind, row.bucket): snapshots_of(row)
+            (row.kind, row.bucket): (snapshots_of(row), row.failing_since)
             for row in await session.execute(OWN, asked | {"home": self._home.region})
         }
         known = {(row.region, row.kind, row.bucket): row for row in await session.execute(COMPARED, asked)}
         compared: list[dict[str, Any]] = []
         for digest in told:
             before = known.get((digest.home, digest.kind, digest.bucket))
-            verdict = verdict_on(digest, own.get((digest.kind, digest.bucket), ()))
+            verdict = verdict_on(digest, *own.get((digest.kind, digest.bucket), ((), None)))
             if verdict is not None and not (before is not None and _came_before(digest, before.version, at)):
                 compared.append(_next(digest, before, verdict, at, self._apart))
         if compared:
             await session.execute(KEEP, compared)
 
 
-def verdict_on(digest: DigestSummed, own: Sequence[Snapshot]) -> Verdict | None:
+def verdict_on(
+    digest: DigestSummed, own: Sequence[Snapshot], failing_since: int | None = None
+) -> Verdict | None:
     """What a digest of ours says: against what we had at the mark up to which it was summed up.
 
     Both are on our own clock, and the sums are of the same rows however fast the bucket changes, so nothing has to be
-    quiet first. None while we have no sum from before that mark: this database is new, or comes from a backup.
+    quiet first. None while we have no sum from before that mark: this database is new, or comes from a backup; and
+    from the mark on at which ours couldn't be summed up.
     """
     until_ms, told = digest.until >> COUNTER_BITS, int(digest.sum, 16)
     if own and told == own[-1].sum:
         return Verdict.SAME
+    if failing_since is not None and failing_since <= digest.until:
+        return None
     until_then = [snapshot for snapshot in own if snapshot.at_ms <= until_ms]
     return judge(until_then, told, until_ms, 0) if until_then else None
 

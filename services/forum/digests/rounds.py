@@ -1,10 +1,12 @@
-"""One round of digests, every minute: sum up, tell, repair. Of several processes one does it."""
+"""One round of digests, every minute: sum up, tell, repair; and answers in between. Of several processes one does it."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from services.forum.digests import repairing, summing
@@ -15,6 +17,7 @@ from shared.database.statements import Statements
 
 LOCK = 0x70656572_64696765  # any constant: each service has a database of its own
 EVERYTHING_AFTER = timedelta(days=1)
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Pace:
 
     changed: timedelta
     anyway: timedelta
+
+    @property
+    def moment(self) -> timedelta:
+        """Between a neighbour's first digest and the answer: in it the others come that it told in the same round."""
+        return self.changed / 30
 
     @property
     def settle_ms(self) -> int:
@@ -51,6 +59,7 @@ class Rounds:
         self._neighbours = frozenset(neighbours)
         self._pace = pace
         self._wake_relay = wake_relay
+        self._heard = asyncio.Event()
         self._everything: tuple[datetime, frozenset[str]] | None = None  # summed up when, of which homes
 
     async def round(self) -> None:
@@ -63,6 +72,36 @@ class Rounds:
                 await self._repair()
                 self._wake_relay()
 
+    def heard(self) -> None:
+        """A neighbour has told what it has of its own, and so named a mark."""
+        self._heard.set()
+
+    async def answer_when_heard(self) -> None:
+        """Wait for that, and for a moment; then `answer`."""
+        await self._heard.wait()
+        await asyncio.sleep(self._pace.moment.total_seconds())
+        self._heard.clear()
+        await self.answer()
+
+    async def answer(self) -> None:
+        """Sum up and tell what this region has of its neighbours'.
+
+        Soon after they did, for until then an edit takes a row out of the sum here that was in it there. This region's
+        own mark stays, or an answer would be answered.
+        """
+        async with self._alone() as alone:
+            if alone:
+                async with self._sessions() as session, session.begin():
+                    marks = await summing.marks(session, self._home, self._neighbours, self._pace.settle_ms)
+                    buckets = await summing.buckets_to_sum(session)
+                theirs = {home: mark for home, mark in marks.items() if home != self._home.region}
+                for noted in buckets:
+                    if noted.failing:
+                        break  # and all after it
+                    await self._sum_bucket(noted, theirs, marks[self._home.region])
+                await self._tell(theirs)
+                self._wake_relay()
+
     async def _sum_up(self) -> None:
         async with self._sessions() as session, session.begin():
             untils = await summing.marks(session, self._home, self._neighbours, self._pace.settle_ms)
@@ -71,15 +110,34 @@ class Rounds:
                 await summing.sum_everything(session)
             buckets = await summing.buckets_to_sum(session)
         self._everything = everything or self._everything
-        for place, seqs in sorted(buckets.items()):
-            async with self._sessions() as session, session.begin():
-                found = await summing.sum_bucket(session, *place, untils)
-            async with self._sessions() as session, session.begin():
-                await summing.store(session, self._home, place, untils, found, seqs)
+        for noted in buckets:
+            summed = await self._sum_bucket(noted, untils, untils[self._home.region])
+            if noted.failing and not summed:
+                break  # each may take a minute: the others that failed before are next in the next round
+        await self._tell(untils)
+
+    async def _tell(self, untils: Mapping[str, int]) -> None:
         more = True
         while more:
             async with self._sessions() as session, session.begin():
                 more = await tell_again(session, self._home, untils, self._pace.anyway)
+
+    async def _sum_bucket(self, noted: summing.Noted, untils: Mapping[str, int], mark: int) -> bool:
+        """By itself, so that one that can't be summed up holds up none of the others."""
+        try:
+            async with self._sessions() as session, session.begin():
+                found = await summing.sum_bucket(session, noted.kind, noted.bucket, untils)
+            async with self._sessions() as session, session.begin():
+                await summing.store(session, self._home, noted, untils, found)
+        except Exception:  # noqa: BLE001 - the others must go on
+            _log.exception(
+                "a bucket couldn't be summed up and is tried again", kind=noted.kind, bucket=noted.bucket
+            )
+            # Without a database that fails as well, which ends the round.
+            async with self._sessions() as session, session.begin():
+                await summing.failed(session, noted, mark)
+            return False
+        return True
 
     def _everything_due(self, homes: frozenset[str]) -> tuple[datetime, frozenset[str]] | None:
         now = clock.now()
@@ -93,7 +151,12 @@ class Rounds:
         async with self._sessions() as session:
             repairs = await repairing.due(session)
         for repair in repairs:
-            await repairing.publish_again(self._sessions, self._home, repair)
+            try:
+                await repairing.publish_again(self._sessions, self._home, repair)
+            except Exception:  # noqa: BLE001 - the others must go on
+                _log.exception(
+                    "a bucket couldn't be published again; it is due", kind=repair.kind, bucket=repair.bucket
+                )
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:

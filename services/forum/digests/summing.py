@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608 - statements are put together from fragments of ours only
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,14 +26,24 @@ from services.forum.rules.digests import SNAPSHOTS, SUM_BITS, Snapshot
 from shared import clock
 from shared.hlc import COUNTER_BITS, milliseconds
 
-TO_SUM = text("SELECT seq, kind, bucket FROM buckets_to_sum ORDER BY seq LIMIT 20000")
+# What failed comes last, and of that first what wasn't tried for longest.
+TO_SUM = text(
+    "SELECT kind, bucket, array_agg(seq) AS seqs, max(seq) FILTER (WHERE failing_since IS NOT NULL) AS tried"
+    " FROM buckets_to_sum GROUP BY kind, bucket ORDER BY tried NULLS FIRST, kind, bucket"
+)
 SUMMED = text("DELETE FROM buckets_to_sum WHERE seq = ANY (CAST(:seqs AS bigint[]))")
+FAILED = text(
+    "WITH before AS ("
+    "DELETE FROM buckets_to_sum WHERE seq = ANY (CAST(:seqs AS bigint[])) RETURNING failing_since)"
+    " INSERT INTO buckets_to_sum (kind, bucket, failing_since)"
+    " SELECT CAST(:kind AS text), CAST(:bucket AS bigint), coalesce(min(failing_since), CAST(:mark AS bigint)) FROM before"
+)
 REGIONS = text("SELECT region, marks FROM digest_regions")
 BY_ID = {"moderation": "target_id", "erasures": "erasure_id"}  # of the other kinds the id itself
 # Nobody waits for it, and a bucket may be large, or a forum have many.
 TAKE_TIME = (text("SET LOCAL transaction_timeout = 0"), text("SET LOCAL statement_timeout = '60s'"))
 STORED = text(
-    "SELECT home, sum, sums, sums_at FROM digests WHERE kind = :kind AND bucket = :bucket FOR UPDATE"
+    "SELECT home, sum, until, sums, sums_at FROM digests WHERE kind = :kind AND bucket = :bucket FOR UPDATE"
 )
 STORE = text(
     "INSERT INTO digests (home, kind, bucket, sum, until, published_at, sums, sums_at)"
@@ -78,12 +87,20 @@ class Summed:
 NOTHING = Summed()
 
 
-async def buckets_to_sum(session: AsyncSession) -> Mapping[tuple[Kind, int], list[int]]:
-    """What may have changed, and the numbers by which `store` strikes it out."""
-    found = defaultdict(list)
-    for row in await session.execute(TO_SUM):
-        found[row.kind, row.bucket].append(row.seq)
-    return found
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A bucket that may have changed. `seqs`: its notes, by which it is struck out; `failing`: so it did last time."""
+
+    kind: Kind
+    bucket: int
+    seqs: Sequence[int]
+    failing: bool
+
+
+async def buckets_to_sum(session: AsyncSession) -> Sequence[Noted]:
+    """Every bucket that was noted, once; last those that failed."""
+    rows = await session.execute(TO_SUM)
+    return [Noted(row.kind, row.bucket, row.seqs, row.tried is not None) for row in rows]
 
 
 async def marks(
@@ -115,23 +132,23 @@ async def sum_bucket(
 
 
 async def store(
-    session: AsyncSession,
-    home: Home,
-    place: tuple[Kind, int],
-    untils: Mapping[str, int],
-    found: Mapping[str, Summed],
-    seqs: list[int],
+    session: AsyncSession, home: Home, noted: Noted, untils: Mapping[str, int], found: Mapping[str, Summed]
 ) -> None:
     """Keep what was `found` of the homes in `untils`, and tell the sums that are other ones than before.
 
-    The bucket is struck out of what is to be summed up, but where rows were too new.
+    The bucket is struck out of what is to be summed up; where rows were too new one note stays, and where this region
+    isn't among `untils` all do. Sums are told all the same: up to their marks they are right, and somebody may write in
+    a bucket without end.
     """
-    kind, bucket = place
+    kind, bucket = noted.kind, noted.bucket
     at = clock.now()
     before = {row.home: row for row in await session.execute(STORED, {"kind": kind, "bucket": bucket})}
     changed: list[dict[str, Any]] = []
     for about in sorted({*found, *before}.intersection(untils)):
-        known, sum_, until = before.get(about), hexadecimal(found.get(about, NOTHING).sum), untils[about]
+        summed, known, until = found.get(about, NOTHING), before.get(about), untils[about]
+        sum_ = hexadecimal(summed.sum)
+        if known is not None and known.until == until and not summed.settled:
+            continue  # what was edited since has left the sum up to this mark: the first one is the home's
         if known is None or known.sum != sum_:
             sums, sums_at = _remembered(known, sum_, until) if about == home.region else ([], [])
             changed.append({
@@ -141,8 +158,21 @@ async def store(
     if changed:
         await session.execute(STORE, changed)
         await tell(session, home, changed)
-    if all(each.settled for each in found.values()):
-        await session.execute(SUMMED, {"seqs": seqs})
+    if home.region not in untils:
+        return
+    # By number: a batch that commits only now has noted rows which weren't in the sum.
+    await session.execute(SUMMED, {"seqs": list(noted.seqs)})
+    if not all(each.settled for each in found.values()):
+        await mark_buckets(session, {(kind, bucket)})
+
+
+async def failed(session: AsyncSession, noted: Noted, mark: int) -> None:
+    """A bucket couldn't be summed up: from this region's `mark` on nothing is known of it.
+
+    Until it can be, its sums aren't told again, and what others tell of it isn't compared.
+    """
+    asked = {"kind": noted.kind, "bucket": noted.bucket, "seqs": list(noted.seqs), "mark": mark}
+    await session.execute(FAILED, asked)
 
 
 async def sum_everything(session: AsyncSession) -> None:

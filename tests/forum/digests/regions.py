@@ -56,8 +56,15 @@ class Region:
         """The process begins (anew)."""
         self.home = Home(self.name, HybridLogicalClock())
         self.replicas = Replicas(self.home, self.neighbours)
-        self.hearing = Hearing(self.home, self.neighbours, self.replicas.refused, PACE.anyway / 2)
+        self.asked = False
+        self.hearing = Hearing(
+            self.home, self.neighbours, self.replicas.refused, PACE.anyway / 2, self.is_asked
+        )
         self.rounds = Rounds(self.sessions, self.statements, self.home, self.neighbours, PACE, lambda: None)
+
+    def is_asked(self) -> None:
+        """A neighbour has told what it has of its own: answered when all that it told is here."""
+        self.asked = True
 
     async def writes(self, count: int = 1) -> list[PostPublished]:
         """Posts, as if by the API: in the outbox and, read back, in the tables."""
@@ -180,6 +187,9 @@ class Federation:
                     kept = [record._replace(origin=region.name) for record in records if not lost(record)]
                     with self.at(other):
                         await other.receives(kept)
+                        if other.asked:
+                            other.asked = False
+                            await other.rounds.answer()
 
     async def minutes(self, count: int = 1) -> None:
         """Every region has a round in each of them."""
