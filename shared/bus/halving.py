@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from shared.bus.records import Received, Unstorable
-from shared.database.faults import OUTLASTED, is_unsayable, sqlstate_of
+from shared.database.faults import outlasted, sqlstate_of
 
 PORTION_BYTES = 1024 * 1024  # of bodies, in one transaction: 500 ordinary records are half of it
-# SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded (too long for an index, or to be
+# SQLSTATE classes: data exception (asyncpg's own where it can't encode a value, too), integrity constraint violation, program limit exceeded (too long for an index, or to be
 # searched in).
 RECORDS_OWN_FAULT = ("22", "23", "54")
+TOO_SLOW = "too-slow"
 
 Store = Callable[[list[Received[Any]]], Awaitable[None]]
 
@@ -38,7 +39,7 @@ async def _store_or_halve(
         if fault is None:
             raise
         if len(received) == 1:
-            if patient and sqlstate_of(error) == OUTLASTED:
+            if patient and fault == TOO_SLOW:
                 raise
             return [(received[0], fault)]
     else:
@@ -68,9 +69,7 @@ def fault_of(error: BaseException) -> str | None:
     """A code when fewer records, or others, would have been stored; None for whatever another attempt may mend."""
     if isinstance(error, Unstorable):
         return "unstorable"
-    if is_unsayable(error):
-        return "argument"
+    if outlasted(error):
+        return TOO_SLOW
     state = sqlstate_of(error)
-    if state is not None and (state[:2] in RECORDS_OWN_FAULT or state == OUTLASTED):
-        return f"sqlstate-{state}"
-    return None
+    return f"sqlstate-{state}" if state is not None and state[:2] in RECORDS_OWN_FAULT else None

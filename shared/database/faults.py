@@ -1,4 +1,4 @@
-"""Which errors say that the database can't answer now, rather than that a statement, or what it is given, is at fault."""
+"""Which errors say that the database can't answer now, rather than that a statement is at fault."""
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
@@ -29,10 +29,8 @@ def is_away(error: BaseException) -> bool:
     """
     if isinstance(error, asyncpg.InternalClientError):
         return True  # a session that ended just before a statement
-    if is_unsayable(error):
-        return False
     if isinstance(error, asyncpg.InterfaceError):
-        return True
+        return not isinstance(error, ValueError)  # which is an argument that can't be encoded
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError | TimeoutError):
         return True
     if isinstance(error, Adapted.InterfaceError):
@@ -49,13 +47,13 @@ def sqlstate_of(error: BaseException) -> str | None:
     return state if isinstance(state, str) else None
 
 
-def is_unsayable(error: BaseException) -> bool:
-    """Whether an argument has no form in which PostgreSQL could be told: asyncpg raises that itself, without SQLSTATE."""
-    said = getattr(error, "orig", error)
-    cause = said.__cause__ if isinstance(said, Adapted.Error) else said
-    # asyncpg's own DataError, whose name that of class 22 hides.
-    return (
-        isinstance(cause, asyncpg.InterfaceError)
-        and isinstance(cause, ValueError)
-        and not isinstance(cause, asyncpg.ClientConfigurationError)
-    )
+def outlasted(error: BaseException | None) -> bool:
+    """Whether PostgreSQL ended a transaction that took longer than it may.
+
+    asyncpg raises that the connection was closed, and tells why as that error's cause.
+    """
+    while error is not None:
+        if sqlstate_of(error) == OUTLASTED:
+            return True
+        error = error.__cause__
+    return False
