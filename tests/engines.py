@@ -94,7 +94,7 @@ class Embedded:
             engine.stop()
         if self.guard.stdin:
             self.guard.stdin.close()
-        self.guard.wait(120)  # it removes some thousand databases
+        self.guard.wait(120)  # until all it watches has ended
 
 
 class Docker:
