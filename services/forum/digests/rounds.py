@@ -129,10 +129,8 @@ class Rounds:
                 found = await summing.sum_bucket(session, noted.kind, noted.bucket, untils)
             async with self._sessions() as session, session.begin():
                 await summing.store(session, self._home, noted, untils, found)
-        except Exception:  # noqa: BLE001 - the others must go on
-            _log.exception(
-                "a bucket couldn't be summed up and is tried again", kind=noted.kind, bucket=noted.bucket
-            )
+        except Exception as error:  # noqa: BLE001 - the others must go on
+            _failed("a bucket couldn't be summed up and is tried again", noted, error)
             # Without a database that fails as well, which ends the round.
             async with self._sessions() as session, session.begin():
                 await summing.failed(session, noted, mark)
@@ -153,10 +151,8 @@ class Rounds:
         for repair in repairs:
             try:
                 await repairing.publish_again(self._sessions, self._home, repair)
-            except Exception:  # noqa: BLE001 - the others must go on
-                _log.exception(
-                    "a bucket couldn't be published again; it is due", kind=repair.kind, bucket=repair.bucket
-                )
+            except Exception as error:  # noqa: BLE001 - the others must go on
+                _failed("a bucket couldn't be published again and is still due", repair, error)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:
@@ -167,3 +163,8 @@ class Rounds:
             finally:
                 if alone:
                     await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+
+def _failed(what: str, of: summing.Noted | repairing.Repair, error: Exception) -> None:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    _log.error(what, kind=of.kind, bucket=of.bucket, error=type(error).__name__, sqlstate=state)
