@@ -1,7 +1,12 @@
 """Two regions compare, and what is missing is noticed and published again."""
 
+import asyncio
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 
+from services.forum.digests.hearing import Hearing
+from services.forum.digests.rounds import Pace, Rounds
 from shared.bus.records import Received
 from shared.contracts.topics import DIGESTS, POSTS
 from tests.forum.digests.regions import MINUTE, Federation, Region, everything_but_digests
@@ -125,3 +130,23 @@ async def test_nothing_is_told_twice_within_ten_minutes_that_did_not_change(
         await both.carry()
     assert len(told) == 2
     assert told[0] == told[1]
+
+
+async def test_a_home_that_tells_its_own_is_answered_between_two_rounds(north: Region, south: Region) -> None:
+    pace = Pace(changed=timedelta(milliseconds=30), anyway=10 * MINUTE)
+    rounds = Rounds(south.sessions, south.statements, south.home, south.neighbours, pace, lambda: None)
+    hearing = Hearing(south.home, south.neighbours, Counter(), 5 * MINUTE, rounds.heard)
+    answering = asyncio.create_task(rounds.answer_when_heard())
+    await north.writes()
+    await north.rounds.round()
+    told = [record._replace(origin="north") for record in await north.sent()]
+    async with south.sessions() as session, session.begin():
+        await south.replicas.apply(session, [record for record in told if record.topic == POSTS.name])
+    assert not answering.done()
+    await north.rounds.round()
+    digests = [record._replace(origin="north") for record in await north.sent()]
+    async with south.sessions() as session, session.begin():
+        await hearing.apply(session, digests)
+    await asyncio.wait_for(answering, 30)
+    answers = [record.payload for record in await south.sent() if record.topic == DIGESTS.name]
+    assert {(answer.home, answer.about) for answer in answers} == {("south", "north")}
