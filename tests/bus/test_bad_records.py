@@ -188,10 +188,10 @@ async def test_many_large_records_are_stored_a_megabyte_at_a_time(service: Servi
 
     for number in range(12):
         await service.put(service.states.name, thread_opened("x" * 200_000), key=b"%d" % number)
-    bus = service.bus()
-    subscribe_state(bus, service.states, group=service.group("large"), apply=apply)
-    async with running(bus):
-        await eventually(lambda: service.has("SELECT 1 FROM notes HAVING count(*) = 12"))
+    group = service.group("large")
+    consumer = subscribe_state(service.bus(), service.states, group=group, apply=apply)
+    assert await consumer.store(await service.records(service.states.name)) == []
+    assert len(await service.fetch("SELECT 1 FROM notes")) == 12
     assert max(together) < PORTION_BYTES + 250_000
 
 
