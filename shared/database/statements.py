@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 from sqlalchemy import event
@@ -97,7 +97,7 @@ class Statements:
 
     async def _open(self) -> asyncpg.Connection:
         opened = await self._engine.raw_connection()
-        driver = opened.driver_connection
+        driver: Any = opened.driver_connection
         opened.detach()  # the pool has its place back
         # By its own reckoning PostgreSQL would plan a list anew for each reader, since it can't know how short a page is.
         try:
