@@ -48,9 +48,10 @@ async def a_rebuild(engines: Engines, posts: int) -> float:
         bus = Bus(make_broker(settings.kafka, "forum"), make_sessions(engine), "forum", settings)
         home = Home(settings.region, HybridLogicalClock())
         verifier = TokenVerifier(Issuer().fetch_keys, issuer=settings.issuer, audience="forum")
-        consumers.subscribe(bus, settings, home, Replicas(home, settings.neighbours), Writers(), verifier)
+        replicas = Replicas(home, settings.neighbours)
+        consumers.subscribe(bus, settings, home, replicas, Writers(), verifier, _nothing)
         began = time.perf_counter()
-        gone = await rebuild(bus.consumers["forum.replicas"], bus.sessions, settings.kafka, _tell)
+        gone = await rebuild(bus.consumers["forum.replicas"], bus.sessions, settings.kafka, _nothing, _tell)
         took = time.perf_counter() - began
     finally:
         await engine.dispose()
@@ -60,6 +61,10 @@ async def a_rebuild(engines: Engines, posts: int) -> float:
         threads = await database.fetchval("SELECT count(*) FROM threads")
     assert (gone, there, replies + threads) == (0, posts, posts), (gone, there, replies, threads)
     return took / posts
+
+
+def _nothing() -> None:
+    """Nobody has to know."""
 
 
 def _tell(topic: str, done: int, of: int) -> None:
