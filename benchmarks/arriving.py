@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
+import asyncpg
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,6 +36,7 @@ from tests.engines import Engines
 
 A_SECOND, SAMPLES, ROUNDS, WRITERS = 200, 1_000, 5, 16
 WARM = 200
+LOG_FILES = 8  # PostgreSQL keeps five of them (min_wal_size)
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 PACED = Line(
@@ -250,12 +252,28 @@ async def bare_running(service: Service, topic: Topic) -> AsyncIterator[Bare]:
         await producer.stop()
 
 
+async def log_files_at_hand(engines: Engines) -> None:
+    """Has PostgreSQL's write-ahead log go on in files that were used before, as in a region that has run for an hour.
+
+    A new cluster makes each file of 16 MiB while whoever commits waits, and all who waited then commit at once.
+    """
+    connection = await asyncpg.connect(await engines.superuser())
+    try:
+        for _ in range(LOG_FILES):
+            await connection.execute("SELECT pg_logical_emit_message(true, 'benchmark', '')")
+            await connection.execute("SELECT pg_switch_wal()")
+        await connection.execute("CHECKPOINT")  # which keeps the old ones for what comes
+    finally:
+        await connection.close()
+
+
 Pace = Callable[[Side, int], Awaitable[None]]
 Running = Callable[[Service, Topic], AbstractAsyncContextManager[Side]]
 
 
 async def measure(engines: Engines) -> list[Result]:
     """The lines of arriving."""
+    await log_files_at_hand(engines)
     service = await service_on(engines)
     seen: defaultdict[str, list[float]] = defaultdict(list)
 

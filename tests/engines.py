@@ -65,8 +65,10 @@ class Embedded:
     def postgres(self) -> str:
         from deploy.embedded.postgres import Postgres
 
+        # Measured is a cluster as the forum has it: others keep their write-ahead logs short, at a price.
+        name = "forum" if self.durable else "tests"
         cluster = Postgres(
-            "tests", home=self.home, register=self.register, password=PASSWORD, durable=self.durable
+            name, home=self.home, register=self.register, password=PASSWORD, durable=self.durable
         )
         self.started.append(cluster)
         cluster.start()

@@ -75,9 +75,9 @@ class Breakable(Engines):
             process.send_signal(signal.SIGCONT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engines() -> Iterator[Breakable]:
-    """In place of the engines that other tests share."""
+    """In place of the engines that other tests share; ended with this folder's tests, since idle ones cost time."""
     backend = Embedded()
     try:
         yield Breakable(backend)
