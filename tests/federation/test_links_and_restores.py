@@ -1,10 +1,16 @@
-"""A link that is cut while both sides go on, and healed: both agree, nothing went round, nobody was told twice."""
+"""A link that is cut while both sides go on, and healed: both agree, nothing went round, nobody was told twice.
+
+At last one of the two is restored from a backup: nothing erased since comes back, and no version is given twice.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -12,16 +18,17 @@ from deploy.federation.status import NOT_REACHED, STOPPED, UP
 from shared.contracts.topics import POSTS
 from tests import tried
 from tests.faults.agreeing import all_is_sent
-from tests.federation import going_on, healed
-from tests.federation.agreeing import AGREED_SECONDS, agree, forum_of, links
+from tests.federation import going_on, healed, restoring
+from tests.federation.agreeing import AGREED_SECONDS, agree, forum_database, forum_of, links
 from tests.federation.cafes import cafes
+from tests.federation.forums import found_in_tables
 from tests.federation.noticing import noticed
 from tests.federation.own import own_ids, plant
 from tests.federation.records import ends, nothing_went_round, stands_still
 from tests.federation.regions import Pair, other_than
 from tests.federation.searching import Needles, Search, files, unpacked
 from tests.federation.sides import Side, begin, both, two_sides
-from tests.people import a_name, eventually
+from tests.people import PASSPHRASE, People, a_name, eventually
 from tests.region.running import peercafe
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
@@ -166,3 +173,62 @@ async def test_nothing_of_a_regions_own_is_in_any_byte_of_the_other(pair: Pair, 
         assert own.all <= on_disk, "what isn't found where it is isn't found elsewhere either"
         tried.count("federation", "ids and words sought in every byte of the other region", len(others.all))
         tried.count("federation", "files, tables and topics searched for them", len(found))
+
+
+async def test_a_restored_region_answers_when_all_its_neighbour_has_is_here_and_gives_no_version_twice(
+    pair: Pair, tmp_path: Path
+) -> None:
+    async with People(pair.south) as south:
+        async with People(pair.north) as north:
+            before = await restoring.lives(north, south)
+            await agree(pair)
+            backups, keys = tmp_path / "backups", tmp_path / "north.keys"
+            words = ("backup", "--to", str(backups), "--keys", str(keys))
+            await asyncio.to_thread(peercafe, pair.north, *words)
+            [backup] = backups.iterdir()
+
+            # Since the backup, and known to Kafka.
+            await before.anna.puts("forum", f"/posts/{before.edited}", {"body": "Edited since"})
+            await before.anna.deletes("forum", f"/posts/{before.erased}")
+            await before.berit.deletes("forum", f"/posts/{before.erased_there}")
+            since = await restoring.writes(before.anna, before.thread, "Written since")
+            await agree(pair)
+        known, url = await restoring.version_of(pair.south, before.edited), pair.north.url
+
+        await asyncio.to_thread(pair.north.stop)
+        await before.berit.deletes("forum", f"/posts/{before.erased_unheard}")
+        await before.leaver.makes("identity", "/me/erasure", {"passphrase": PASSPHRASE})
+        await restoring.removed_there(before)
+        await restoring.away(pair.north, backup)
+
+        pair.way_to("south").cut()
+        async with restoring.opening(pair.north) as task:
+            await eventually(
+                partial(restoring.said, pair.north),
+                lambda words: "Waiting for all that south has" in words,
+                seconds=AGREED_SECONDS,
+            )
+            with pytest.raises(httpx.TransportError):
+                await asyncio.to_thread(httpx.get, f"{url}/api/forum/threads", timeout=1)
+            assert not task.done()
+            pair.way_to("south").heal()
+
+        async with People(pair.north) as north:
+            anna = await north.sign_in(before.anna.sign_in_name)
+            # Not waited for: whoever asks first is answered like this.
+            gone = (before.erased, before.erased_there, before.erased_unheard, before.left)
+            told = await restoring.told_of(anna, before)
+            assert [told[post] for post in gone] == [(True, None)] * 4
+            assert told[before.edited] == (False, "<p>Edited since</p>\n")
+            assert told[since] == (False, "<p>Written since</p>\n")
+            async with forum_database(pair.north) as connection:
+                assert await found_in_tables(connection, restoring.SECRET) == []
+
+            await anna.puts("forum", f"/posts/{before.edited}", {"body": "Edited after the restore"})
+            assert await restoring.version_of(pair.north, before.edited) > known
+            await eventually(
+                lambda: restoring.told_of(before.berit, before),
+                lambda told: told[before.edited] == (False, "<p>Edited after the restore</p>\n"),
+                seconds=AGREED_SECONDS,
+            )
+            await agree(pair)
