@@ -7,8 +7,8 @@ from shared.bus.records import Received, Unstorable
 from shared.database.faults import outlasted, sqlstate_of
 
 PORTION_BYTES = 1024 * 1024  # of bodies, in one transaction: 500 ordinary records are half of it
-# SQLSTATE classes: data exception (asyncpg's own where it can't encode a value, too), integrity constraint violation, program limit exceeded (too long for an index, or to be
-# searched in).
+# SQLSTATE classes: data exception (asyncpg's own where it can't encode a value, too), integrity constraint violation,
+# program limit exceeded (too long for an index, or to be searched in).
 RECORDS_OWN_FAULT = ("22", "23", "54")
 TOO_SLOW = "too-slow"
 

@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from shared.due import back_off
+
 FIRST_BACK_OFF = 0.1
 LONGEST_BACK_OFF = 30.0  # well under max_poll_interval_ms (5 min)
 STUCK_AFTER = 120.0
@@ -34,7 +36,7 @@ class Progress:
         """It will be tried again: returns the seconds to wait before. A finished attempt is progress too."""
         self._last = time.monotonic()
         self.failures += 1
-        return min(FIRST_BACK_OFF * 2.0 ** min(self.failures - 1, 20), LONGEST_BACK_OFF)
+        return back_off(FIRST_BACK_OFF, self.failures - 1, LONGEST_BACK_OFF)
 
     def ended(self) -> None:
         """The batch is out of hand, however it went."""

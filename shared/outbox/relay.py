@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from shared import clock
 from shared.contracts.topics import CATALOGUE, WhenSent
+from shared.due import back_off
 from shared.outbox.keep_alives import KeepAlives
 from shared.outbox.publisher import Partition, Publisher, Row
 from shared.outbox.wakes import Wakes
@@ -29,7 +30,7 @@ LOCK = 0x70656572_72656C79  # any constant: each service has a database of its o
 BATCH = 500
 SHORTEST_POLL, LONGEST_POLL = 0.02, 1.0
 RETRY_LOCK = 1.0
-LONGEST_BACK_OFF = 10.0
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 10.0
 DELETED_WHEN_SENT = [topic.name for topic in CATALOGUE if topic.when_sent is WhenSent.DELETE]
 
 READ = """SELECT seq, event_id, topic, key, type, occurred_at, payload
@@ -217,7 +218,7 @@ class Relay:
             self._forgot_on = today
 
     def _back_off(self) -> float:
-        return float(min(0.1 * 2 ** min(self._failures, 20), LONGEST_BACK_OFF))
+        return back_off(FIRST_BACK_OFF, self._failures, LONGEST_BACK_OFF)
 
 
 async def _while_open(connection: Any, work: Coroutine[Any, Any, None]) -> None:

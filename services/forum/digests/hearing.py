@@ -78,9 +78,10 @@ class Hearing:
         apart: timedelta,
         heard: Callable[[], None],
     ) -> None:
-        """`heard` is called when a neighbour has told of its own. `apart`: how long after the digest that counted last one must be told to count as another difference.
+        """`heard` is called when a neighbour has told of its own.
 
-        So three of them take twice that at least, however often a bucket is told: who catches up isn't sent it again.
+        `apart`: how long after the digest that counted last one must be told to count as another difference. So three of
+        them take twice that at least, however often a bucket is told: who catches up isn't sent it again.
         """
         self._home = home
         self._apart = apart

@@ -14,6 +14,7 @@ from services.forum.digests.telling import tell_again
 from services.forum.ids import Home
 from shared import clock
 from shared.database.statements import Statements
+from shared.telemetry.logging import describe
 
 LOCK = 0x70656572_64696765  # any constant: each service has a database of its own
 EVERYTHING_AFTER = timedelta(days=1)
@@ -166,5 +167,4 @@ class Rounds:
 
 
 def _failed(what: str, of: summing.Noted | repairing.Repair, error: Exception) -> None:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    _log.error(what, kind=of.kind, bucket=of.bucket, error=type(error).__name__, sqlstate=state)
+    _log.error(what, kind=of.kind, bucket=of.bucket, **describe(error))
