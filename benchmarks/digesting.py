@@ -17,7 +17,7 @@ from benchmarks.progress import under_way
 from tests.engines import Engines, running_engines
 
 WITH = Line("create reply in a region with a neighbour and digests", "the same without", 0.95, 0.98)
-WRITES, THREADS, MEMBERS, ROUNDS = 3_000, 200, 50, 11
+WRITES, THREADS, MEMBERS, ROUNDS = 2_000, 200, 50, 9
 SECONDS = 2  # that a round's writes take, and between two rounds of digests
 DIGESTS = {
     "NEIGHBOURS": f'["{SOUTH}"]',

@@ -33,7 +33,7 @@ from tests.federation.proxy import Proxy
 
 NORTH, PASSWORD = "north", "for benchmarks"
 ONE_WAY = 0.1  # seconds
-RECORDS, READABLE = 30_000, 15_000
+RECORDS, READABLE = 30_000, 10_000
 PATIENCE = 120.0
 LEMMY = 5.5  # activities a second for each peer, at such a distance: 5 to 6
 
