@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import os
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
@@ -19,8 +20,9 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    """Says on which engines this run stands."""
+    """Says on which engines this run stands, and lets its other processes stand on the same without looking again."""
     which, why = chosen()
+    os.environ["ENGINES"] = which
     return f"engines: {which} ({why}); whole regions: embedded"
 
 

@@ -14,8 +14,8 @@ How to use them (fixtures in tests/conftest.py):
   whole of Peercafe behind its gateway, takes the `region` fixture: `.url`, `.data`, `.engines` (what
   `peercafe engines` prints), shared by the whole session.
 - `engines.plain(dsn)` turns a DSN into one for asyncpg and psql; `await engines.superuser()` gives the cluster's own.
-- `ENGINES=docker` or `ENGINES=embedded` forces where they run; else Docker is used where an engine answers.
-  The header of the test run says which. Nothing is ever skipped for want of an engine: it fails.
+- `ENGINES=docker` or `ENGINES=embedded` forces where they run; else Docker is used where an engine answers and
+  has or can pull the images. The header of the test run says which. Nothing is ever skipped for want of an engine: it fails.
 """
 
 import asyncio
@@ -23,14 +23,17 @@ import os
 import secrets
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 SERVICES = ("identity", "forum", "events", "notifications", "analytics")
 PASSWORD = "for-tests"
+POSTGRES_IMAGE, REDIS_IMAGE, KAFKA_IMAGE = "postgres:18-alpine", "redis:8-alpine", "apache/kafka:4.3.0"
+PULL_S = 300  # for all images together; an engine that can't reach its registry may hang instead of saying so
 
 
 class Backend(Protocol):
@@ -110,20 +113,18 @@ class Docker:
         return container.start()
 
     def postgres(self) -> str:
-        from testcontainers.postgres import PostgresContainer
+        from testcontainers.community.postgres import PostgresContainer
 
-        container = PostgresContainer(
-            "postgres:18-alpine", username="postgres", password=PASSWORD, driver=None
-        )
+        container = PostgresContainer(POSTGRES_IMAGE, username="postgres", password=PASSWORD, driver=None)
         return str(self._start(container).get_connection_url())
 
     def redis(self) -> str:
-        from testcontainers.redis import RedisContainer
+        from testcontainers.community.redis import RedisContainer
 
         from deploy.embedded.redis import EVICTION
 
         container = self._start(
-            RedisContainer("redis:8-alpine").with_command(f"redis-server --maxmemory-policy {EVICTION}")
+            RedisContainer(REDIS_IMAGE).with_command(f"redis-server --maxmemory-policy {EVICTION}")
         )
         return f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
 
@@ -150,7 +151,7 @@ class Docker:
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
             "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         }
-        container = DockerContainer("apache/kafka:4.3.0").with_bind_ports(9092, port)
+        container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
         for name, value in settings.items():
             container.with_env(name, value)
         wait_for_logs(self._start(container), "Kafka Server started", timeout=90)
@@ -161,18 +162,33 @@ class Docker:
             container.stop()
 
 
+@cache
 def chosen() -> tuple[str, str]:
-    """Which backend, and why: `ENGINES`, else Docker where an engine answers, else embedded."""
+    """Which backend, and why: `ENGINES`, else Docker where an engine answers and has the images, else embedded."""
     forced = os.environ.get("ENGINES", "")
     if forced:
         if forced not in ("docker", "embedded"):
             raise ValueError(f"ENGINES is {forced!r}; it can be docker or embedded.")
         return forced, "as ENGINES says"
+    if not _docker("info", seconds=10):
+        return "embedded", "no Docker engine answers"
+    from testcontainers.core.config import testcontainers_config as settings
+
+    until = time.monotonic() + PULL_S
+    needed = [POSTGRES_IMAGE, REDIS_IMAGE, KAFKA_IMAGE]
+    for image in needed if settings.ryuk_disabled else [settings.ryuk_image, *needed]:
+        here = _docker("image", "inspect", image, seconds=10)
+        if not here and not _docker("pull", "--quiet", image, seconds=until - time.monotonic()):
+            return "embedded", f"a Docker engine answers, but has no {image} and can't pull it"
+    return "docker", "a Docker engine answers and has the images"
+
+
+def _docker(*command: str, seconds: float) -> bool:
     with suppress(OSError, subprocess.TimeoutExpired):
-        asked = subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False)
-        if asked.returncode == 0:
-            return "docker", "a Docker engine answers"
-    return "embedded", "no Docker engine answers"
+        return not subprocess.run(
+            ["docker", *command], capture_output=True, timeout=max(seconds, 1), check=False
+        ).returncode
+    return False
 
 
 class Engines:
