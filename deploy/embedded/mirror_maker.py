@@ -52,10 +52,10 @@ SOURCE = {
     "security.protocol": "SASL_PLAINTEXT",
     "sasl.mechanism": "SCRAM-SHA-512",
     "consumer.receive.buffer.bytes": "-1",  # 64 KiB cap a link of 200 ms at 320 KB/s
-    "consumer.fetch.max.bytes": str(
-        4 * 1024 * 1024
-    ),  # in hand at once; a round trip of 200 ms leaves 20 MB/s
 }
+# What came from all neighbours and isn't passed on yet: a quarter of MEMORY's heap. A link asks for more only when all that it
+# has is passed on, so a long one rests for a round trip after each answer: the larger it is, the less.
+IN_HAND, IN_HAND_OF_ONE = 32 * 1024 * 1024, 16 * 1024 * 1024
 DISCOVERY = {
     "plugin.discovery": "service_load"
 }  # without looking through all jars: quicker, in half the memory
@@ -85,12 +85,15 @@ def properties(region: str, bootstrap: str, neighbours: Sequence[Neighbour]) -> 
     """
     given = {"clusters": ",".join([*(one.region for one in neighbours), region]), **DISCOVERY}
     given |= {f"{region}.{key}": value for key, value in {"bootstrap.servers": bootstrap, **TARGET}.items()}
+    at_once = min(IN_HAND_OF_ONE, IN_HAND // max(len(neighbours), 1))
     topics = ",".join(topic.name.replace(".", r"\\.") for topic in CATALOGUE if topic.mirrored)
     for one in neighbours:
         login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
         source = SOURCE | {
             "bootstrap.servers": one.bootstrap,
             "sasl.jaas.config": f'{login} username="{region}" password="{one.password}";',
+            "consumer.fetch.max.bytes": str(at_once),
+            "consumer.max.partition.fetch.bytes": str(at_once // 4),  # a topic has four
         }
         given |= {f"{one.region}.{key}": value for key, value in source.items()}
         link = {"enabled": "true", "topics": topics, **LINK}
