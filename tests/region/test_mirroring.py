@@ -35,6 +35,15 @@ def test_a_copy_is_as_the_catalogue_says_but_takes_whatever_the_neighbour_has() 
         copy.mirrored_from("south")
 
 
+def test_what_came_from_many_neighbours_leaves_most_of_the_memory_free() -> None:
+    def in_hand(neighbours: int) -> list[int]:
+        given = set_up(*(Neighbour(f"n{n}", "10.0.0.7:9093", "password") for n in range(neighbours)))
+        return [int(value) for key, value in given.items() if key.endswith("consumer.fetch.max.bytes")]
+
+    assert in_hand(1) == [16 * 1024 * 1024]
+    assert [sum(in_hand(neighbours)) for neighbours in (2, 8)] == [32 * 1024 * 1024] * 2
+
+
 def test_each_neighbour_has_a_copy_of_every_shared_topic() -> None:
     shared = [topic.name for topic in CATALOGUE if topic.mirrored]
     assert [topic.name for topic in mirrored_topics(["north", "east"])] == [
