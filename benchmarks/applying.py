@@ -1,7 +1,7 @@
 """A neighbour's posts taken into the forum's tables: in batches by the product, or each in a transaction of its own."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -11,7 +11,7 @@ from benchmarks.consuming import Stopwatch, a_group, bare, by_bus
 from benchmarks.lines import Line, Result, interleaved
 from benchmarks.neighbour import SOUTH, fresh_topics, posts_of, publish
 from benchmarks.service import Service, service_on
-from services.forum.ids import Home
+from services.forum.ids import ALWAYS, Home
 from services.forum.replicas.announcing import SETTLE
 from services.forum.replicas.applying import Replicas
 from services.forum.replicas.marking import buckets_of
@@ -89,7 +89,8 @@ async def _apply_one(database: asyncpg.Connection, received: Received[PostPublis
     post, at = received.payload, clock.now()
     assert fault_of(post, key=received.key, origin=SOUTH, region=HERE, neighbours=[SOUTH]) is None
     records = json.dumps([TABLE.row(post, json.loads(received.body))])
-    taken = {"records": records, "at": at, "buckets": buckets_of("posts", [received], milliseconds(at))}
+    buckets = buckets_of("posts", [received], milliseconds(at))
+    taken = {"records": records, "at": at, "buckets": buckets, "apart": timedelta()}
     async with database.transaction():
         await database.execute(UPSERT.sql, *UPSERT.arguments(taken))
         await database.fetch(COUNT.sql, *COUNT.arguments(_counting(post, at)))
@@ -97,7 +98,7 @@ async def _apply_one(database: asyncpg.Connection, received: Received[PostPublis
 
 def _counting(post: PostPublished, at: datetime) -> dict[str, object]:
     notice = outbox.row(NOTICES_REQUESTED["forum"], "", NoticeRequested(category="replies"), at=at)
-    return notice | {"ids": [post.id], "last": [None], "highest": [None], "at": at}
+    return notice | {"ids": [post.id], "last": [None], "highest": [None], "at": at, "standing": ALWAYS}
 
 
 async def require_agreement(ours: Service, theirs: Service) -> None:

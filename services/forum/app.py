@@ -13,6 +13,7 @@ from services.forum.digests.metrics import Told
 from services.forum.digests.rounds import Pace, Rounds
 from services.forum.http.service import Service
 from services.forum.ids import Home
+from services.forum.policy import STANDS_AFTER
 from services.forum.replicas.applying import Replicas
 from services.forum.settings import Settings
 from services.forum.use_cases.writers import Writers
@@ -37,7 +38,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
     sessions, statements = make_sessions(engine), Statements(engine)
     redis = make_redis(settings.redis_url.get_secret_value())
     secret = settings.secret.get_secret_value().encode()
-    home = Home(settings.region, HybridLogicalClock())
+    home = Home(settings.region, HybridLogicalClock(), STANDS_AFTER if settings.neighbours else timedelta())
     replicas = Replicas(home, settings.neighbours)
     writers = Writers()
     relay = Relay("forum", settings, neighbours=settings.neighbours)
@@ -70,6 +71,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     (settings.tidy_every_seconds, due_work.tidy, "tidying"),
                     (settings.remind_every_seconds, due_work.remind, "reminders"),
                     (settings.release_held_every_seconds, due_work.project_again, "projections"),
+                    (settings.announce_every_seconds, due_work.announce, "posts that stand now"),
                     (settings.digests_seconds, digests.round, "digests"),
                     (pace.moment.total_seconds(), digests.answer_when_heard, "answers to digests"),
                 ):

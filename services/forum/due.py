@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from services.forum.ids import Home
 from services.forum.queries import erasures
 from services.forum.replicas import held
+from services.forum.replicas.announcing import announce_some
 from services.forum.replicas.applying import Replicas
 from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES
@@ -82,6 +83,15 @@ class DueWork:
             _log.warning("held records can't be stored and stay", count=len(refused), error=refused[0][1])
         if due:
             self.wake_relay()
+
+    async def announce(self) -> None:
+        """Count and tell of posts that stand for others now."""
+        more = bool(self.home.apart)
+        while more:
+            async with self.sessions() as session, session.begin():
+                more = await announce_some(session, self.home.standing())
+            if more:
+                self.wake_relay()
 
     async def _release(self, records: list[Received[Any]]) -> None:
         batch = await self.replicas.prepare(records)

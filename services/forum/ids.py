@@ -2,10 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.forum.rules.identities import NONCE_BYTES, entity_id, profile_id
-from shared.hlc import COUNTER_BITS, HybridLogicalClock
+from shared import clock
+from shared.hlc import COUNTER_BITS, HybridLogicalClock, time_of
+
+ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +22,27 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """This region as a writer."""
+    """This region as a writer. `apart`: how long what is written, here or elsewhere, stands for its writer alone."""
 
     region: str
     clock: HybridLogicalClock
+    apart: timedelta = timedelta()
 
     def entity(self, version: int) -> Identity:
         """A new id for what is first written as `version`: its time is the version's."""
         nonce = os.urandom(NONCE_BYTES)
         return Identity(entity_id(self.region, version >> COUNTER_BITS, nonce), nonce)
+
+    def stands_from(self, version: int, at: datetime) -> datetime:
+        """When what is first written as `version`, at `at`, stands for others: at once in a region alone.
+
+        Whoever is ahead of time doesn't make it wait for longer than twice as long. `replicas.tables` has it for what comes.
+        """
+        return max(at, min(time_of(version) + self.apart, at + 2 * self.apart))
+
+    def standing(self) -> datetime:
+        """What arrived until then stands for others now."""
+        return clock.now() if self.apart else ALWAYS
 
     def profile(self) -> Identity:
         """A new profile's id."""

@@ -68,6 +68,11 @@ class Authored(Replicated):
     author_id: Mapped[UUID]
     author_nonce: Mapped[bytes]
 
+    def stands_for(self, member: "Member | None", home: Home) -> bool:
+        """Whether it is there for somebody: one's own at once, others' some time after it was written."""
+        is_own = member is not None and member.profile_id == self.author_id
+        return is_own or self.arrived_at <= home.standing()
+
     def require_author(self, profile_id: UUID) -> None:
         """Raises PostNotFound: what is somebody else's answers like what doesn't exist."""
         if self.author_id != profile_id:

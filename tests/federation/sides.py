@@ -145,6 +145,7 @@ async def begin(sides: tuple[Side, Side]) -> None:
         here.leaver = await here.invites("Willow")
         here.thread = await here.host.makes("forum", "/threads", WORDS)
         here.farewell = await here.leaver.makes("forum", "/threads", WORDS | {"title": "Farewell"})
+        await here.finds(here.thread)
         await here.answers("at home", here.thread, "Mine are, too.")
 
     async def answer(here: Side, there: Side) -> None:

@@ -209,9 +209,11 @@ async def test_a_neighbour_that_hides_every_post_is_muted_in_one_command_and_hea
 ) -> None:
     ada, bo = await north.member("Birch"), await north.member("Fir")
     thread = await ada.opens()
+    await until(partial(bo.ask, "GET", f"/threads/{thread['id']}"), lambda answer: answer.is_success)
     for n in range(4):
         await bo.replies(thread, f"Reply {n}")
-    posts = [UUID(post["id"]) for post in (await ada.reads(thread))["posts"]]
+    page = await until(lambda: ada.reads(thread), lambda page: len(page["posts"]) == 5)
+    posts = [UUID(post["id"]) for post in page["posts"]]
     await south.says(*(south.hides(post, "Because we can") for post in posts))
     await until(lambda: hidden(ada, thread), all, seconds=MIRRORED_SECONDS)
 
@@ -221,6 +223,7 @@ async def test_a_neighbour_that_hides_every_post_is_muted_in_one_command_and_hea
     more = south.hides(UUID(late["id"]), "This too")
     await south.says(more)
     await came(north, more)
+    await until(lambda: ada.reads(thread), lambda page: len(page["posts"]) == 6)
     assert await hidden(ada, thread) == [False] * 6
 
     await command(sites.north, "unmute", "south")

@@ -122,8 +122,8 @@ def ahead(by: timedelta) -> int:
 class Applying:
     """Applies records as the consumer does, each call one transaction."""
 
-    def __init__(self, place: Place) -> None:
-        self.home = Home("north", HybridLogicalClock())
+    def __init__(self, place: Place, apart: timedelta = timedelta()) -> None:
+        self.home = Home("north", HybridLogicalClock(), apart)
         self.replicas = Replicas(self.home, [SOUTH])
         self.engine = make_engine(place.settings.database_url.get_secret_value(), pool=2)
         self.sessions = make_sessions(self.engine)
@@ -147,6 +147,9 @@ class Applying:
 
     async def tidy(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).tidy()
+
+    async def announce(self) -> None:
+        await DueWork(self.sessions, self.home, self.replicas, lambda: None).announce()
 
     async def release_due(self) -> None:
         await DueWork(self.sessions, self.home, self.replicas, lambda: None).release_held()

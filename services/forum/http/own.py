@@ -21,7 +21,7 @@ async def for_you(here: Here, caller: Reader) -> Response:
     also that something was told.
     """
     region = here.home.region if caller.role == "consultant" else None
-    return answer(await news.for_you(here.database, caller.alias, region))
+    return answer(await news.for_you(here.database, caller.alias, region, here.home.standing()))
 
 
 @router.get("/search", response_model=Found)
@@ -33,7 +33,10 @@ async def search(
     limit: Limit = 20,
 ) -> Response:
     """Threads and posts with these words, the newest first."""
-    return answer(await searching.search(here.database, caller.alias, q, after=after, limit=limit))
+    standing = here.home.standing()
+    return answer(
+        await searching.search(here.database, caller.alias, q, after=after, limit=limit, standing=standing)
+    )
 
 
 @router.get("/export")

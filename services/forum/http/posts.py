@@ -34,7 +34,12 @@ async def write_reply(
     here.wake_relay()
     if written.author is None:  # a repeat
         consultant = caller.role == "consultant"
-        return answer(await one_post(here.database, caller.alias, written.id, consultant=consultant), 201)
+        return answer(
+            await one_post(
+                here.database, caller.alias, written.id, consultant=consultant, standing=here.home.standing()
+            ),
+            201,
+        )
     return answer(
         {
             "id": written.id,
@@ -60,7 +65,13 @@ async def write_reply(
 async def show_post(post_id: UUID, here: Here, caller: Reader) -> Response:
     """One post; for its writer with its source, to edit."""
     return answer(
-        await one_post(here.database, caller.alias, post_id, consultant=caller.role == "consultant")
+        await one_post(
+            here.database,
+            caller.alias,
+            post_id,
+            consultant=caller.role == "consultant",
+            standing=here.home.standing(),
+        )
     )
 
 
@@ -71,7 +82,11 @@ async def edit_post(post_id: UUID, body: NewPost, here: Here, session: Session, 
     await session.flush()
     return answer(
         await one_post(
-            await driver_of(session), caller.alias, post_id, consultant=caller.role == "consultant"
+            await driver_of(session),
+            caller.alias,
+            post_id,
+            consultant=caller.role == "consultant",
+            standing=here.home.standing(),
         )
     )
 

@@ -43,6 +43,7 @@ async def list_threads(
             limit=limit,
             oldest_first=order == "oldest",
             unanswered=unanswered,
+            standing=here.home.standing(),
         )
     )
 
@@ -64,7 +65,13 @@ async def open_thread(
     consultant = caller.role == "consultant"
     return answer(
         await queries.thread_page(
-            await driver_of(session), caller.alias, made, consultant=consultant, after=None, limit=20
+            await driver_of(session),
+            caller.alias,
+            made,
+            consultant=consultant,
+            after=None,
+            limit=20,
+            standing=here.home.standing(),
         ),
         201,
     )
@@ -78,23 +85,38 @@ async def read_thread(
     consultant = caller.role == "consultant"
     return answer(
         await queries.thread_page(
-            here.database, caller.alias, thread_id, consultant=consultant, after=after, limit=limit
+            here.database,
+            caller.alias,
+            thread_id,
+            consultant=consultant,
+            after=after,
+            limit=limit,
+            standing=here.home.standing(),
         )
     )
 
 
 @router.put("/threads/{thread_id}/read-mark", status_code=204)
-async def mark_read(thread_id: UUID, body: ReadMark, session: Session, caller: Reader) -> None:
+async def mark_read(thread_id: UUID, body: ReadMark, here: Here, session: Session, caller: Reader) -> None:
     """Say what a page of the thread has shown. This is what counts as opening it."""
     await reading.mark_read(
-        session, OpenedThread(caller.alias, caller.role, thread_id, body.shown, body.upto, clock.now())
+        session,
+        OpenedThread(
+            caller.alias,
+            caller.role,
+            thread_id,
+            body.shown,
+            body.upto,
+            at=clock.now(),
+            standing=here.home.standing(),
+        ),
     )
 
 
 @router.put("/threads/{thread_id}/watching", status_code=204)
-async def watch_thread(thread_id: UUID, session: Session, caller: Reader) -> None:
+async def watch_thread(thread_id: UUID, here: Here, session: Session, caller: Reader) -> None:
     """New replies stand in "for you" from now on. Whoever opens or replies watches already."""
-    await threads.start_watching(session, caller.alias, thread_id, clock.now())
+    await threads.start_watching(session, here.home, caller.alias, thread_id, clock.now())
 
 
 @router.delete("/threads/{thread_id}/watching", status_code=204)

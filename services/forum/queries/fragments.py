@@ -85,9 +85,14 @@ def community(profile: str) -> str:
     return f"""{profile}.community, CASE WHEN {profile}.community IS NOT NULL THEN {profile}.home END AS region"""
 
 
-def unread(post: str, mark: str, reader: str) -> str:
-    """Whether a post by somebody else isn't in what the reader's mark says was read."""
-    return f"""({post}.author_id IS DISTINCT FROM {reader} AND NOT {post}.erased
+def stands(row: str, reader: str, standing: str) -> str:
+    """Whether a post or thread is there for `reader` (a profile id): one's own at once, others' at `Home.standing`."""
+    return f"({row}.arrived_at <= {standing} OR {row}.author_id = {reader})"
+
+
+def unread(post: str, mark: str, reader: str, standing: str) -> str:
+    """Whether a post by somebody else stands, and isn't in what the reader's mark says was read."""
+    return f"""({post}.author_id IS DISTINCT FROM {reader} AND NOT {post}.erased AND {post}.arrived_at <= {standing}
         AND {post}.arrived_at > coalesce({mark}.read_until, '-infinity')
         AND {post}.id <> ALL (coalesce({mark}.shown, '{{}}')))"""
 

@@ -2,9 +2,10 @@
 
 # ruff: noqa: S608 - statements are put together from fragments of ours only
 
+from datetime import datetime
 from uuid import UUID
 
-from services.forum.queries.fragments import READER, hidden, unread
+from services.forum.queries.fragments import READER, hidden, stands, unread
 from services.forum.queries.reports import is_anything_open
 from shared import clock
 from shared.api.callers import AccountClosed
@@ -18,6 +19,7 @@ WITH reader AS MATERIALIZED ({READER})
 SELECT w.thread_id, CASE WHEN NOT t.erased AND NOT {hidden("t.id", "t.home")} THEN t.title END AS title,
     first.id AS post_id,
     (SELECT b.id FROM posts b WHERE b.thread_id = w.thread_id AND (b.written, b.id) < (first.written, first.id)
+            AND {stands("b", "reader.profile_id", "$2")}
         ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM watching w
 CROSS JOIN reader
@@ -25,7 +27,7 @@ JOIN threads t ON t.id = w.thread_id
 LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
 CROSS JOIN LATERAL (
     SELECT p.id, p.written, p.arrived_at FROM posts p
-    WHERE p.thread_id = w.thread_id AND NOT (p.opening AND p.author_id = t.author_id) AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id")}
+    WHERE p.thread_id = w.thread_id AND NOT (p.opening AND p.author_id = t.author_id) AND p.arrived_at > w.since AND {unread("p", "r", "reader.profile_id", "$2")}
         AND NOT {hidden("p.id", "p.home")}
     ORDER BY p.arrived_at LIMIT 1) first
 WHERE w.alias = $1
@@ -46,15 +48,18 @@ FROM sanctions WHERE alias = $1 AND NOT seen AND (lifted OR until > $2)
 """
 
 
-async def for_you(database: Fetches, alias: UUID, moderates: str | None) -> dict[str, object]:
+async def for_you(
+    database: Fetches, alias: UUID, moderates: str | None, standing: datetime
+) -> dict[str, object]:
     """In words, never in numbers: an item stands until its thread is opened. Raises AccountClosed.
 
-    `moderates`: the region whose peer consultant asks; what was told them stands until they are done with it.
+    `moderates`: the region whose peer consultant asks; what was told them stands until they are done with it. Replies are
+    those `standing` by now.
     """
     moderation = await database.fetch(MODERATION, alias)
     if moderation[0]["refused"]:
         raise AccountClosed()
-    replies = await database.fetch(REPLIES, alias)
+    replies = await database.fetch(REPLIES, alias, standing)
     items: list[dict[str, object]] = [
         {
             "kind": row["kind"],

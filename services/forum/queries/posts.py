@@ -2,12 +2,13 @@
 
 # ruff: noqa: S608 - statements are put together from fragments of ours only
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.forum.errors import PostNotFound
 from services.forum.policy import REACTIONS
-from services.forum.queries.fragments import READER, hide_of, opens, writer_of
+from services.forum.queries.fragments import READER, hide_of, opens, stands, writer_of
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 from shared.hlc import time_of
@@ -39,14 +40,16 @@ SELECT reader.refused, {POST_COLUMNS}
 FROM reader LEFT JOIN LATERAL (
         SELECT q.id, q.thread_id, q.author_id, q.home, q.written, {opens("q")} AS opening, q.edited, q.erased, q.body,
             q.body_html
-        FROM posts q WHERE q.id = $2) p ON true
+        FROM posts q WHERE q.id = $2 AND {stands("q", "reader.profile_id", "$4")}) p ON true
     LEFT JOIN LATERAL {writer_of("p")} pp ON true {HIDE_JOIN}
 """
 
 
-async def one_post(database: Fetches, alias: UUID, post_id: UUID, *, consultant: bool) -> dict[str, Any]:
-    """One post, for the person who has just changed something about it. Raises AccountClosed, PostNotFound."""
-    [row] = await database.fetch(ONE, alias, post_id, consultant)
+async def one_post(
+    database: Fetches, alias: UUID, post_id: UUID, *, consultant: bool, standing: datetime
+) -> dict[str, Any]:
+    """One post; somebody else's once it is `standing`. Raises AccountClosed, PostNotFound."""
+    [row] = await database.fetch(ONE, alias, post_id, consultant, standing)
     if row["refused"]:
         raise AccountClosed()
     if row["id"] is None:

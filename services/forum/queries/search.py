@@ -4,16 +4,18 @@
 
 import html
 import re
+from datetime import datetime
 from uuid import UUID
 
 from services.forum.queries.answers import page
-from services.forum.queries.fragments import READER, hidden, opens
+from services.forum.queries.fragments import READER, hidden, opens, stands
 from services.forum.queries.own import own_profile
 from shared.api.callers import AccountClosed
 from shared.database.statements import Fetches
 from shared.hlc import time_of
 
 EXCERPT = 240  # characters
+_reader = "(SELECT profile_id FROM reader)"
 
 # Newest first, by id: a thread's and a post's id begin with their time. `id` is the post's, or the thread's where
 # its title has the words. The matches are materialised, so that they come from the text index: for a rare word the
@@ -31,13 +33,13 @@ WITH reader AS MATERIALIZED ({READER}), asked AS MATERIALIZED (
     FROM (SELECT id FROM matching ORDER BY id DESC OFFSET 0) m  -- sorted first: only the page's rows are looked at
     LEFT JOIN posts p ON p.id = m.id
     JOIN threads t ON t.id = coalesce(p.thread_id, m.id)
-    WHERE NOT coalesce(p.erased, t.erased) AND NOT {hidden("t.id", "t.home")} AND NOT {hidden("p.id", "p.home")}
+    WHERE {stands("t", _reader, "$5")} AND (p.id IS NULL OR {stands("p", _reader, "$5")}) AND NOT coalesce(p.erased, t.erased) AND NOT {hidden("t.id", "t.home")} AND NOT {hidden("p.id", "p.home")}
     ORDER BY m.id DESC LIMIT $4
 )
 SELECT found.id, found.thread_id, CASE WHEN NOT found.erased THEN found.title END AS title,
     left(found.body_html, {4 * EXCERPT}) AS beginning, found.written, reader.refused,
     (SELECT b.id FROM posts b WHERE b.thread_id = found.thread_id AND found.written IS NOT NULL AND NOT found.opening
-        AND (b.written, b.id) < (found.written, found.id) ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
+        AND (b.written, b.id) < (found.written, found.id) AND {stands("b", "reader.profile_id", "$5")} ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM found CROSS JOIN reader
 ORDER BY found.id DESC
 """
@@ -46,13 +48,14 @@ NEWEST = UUID(int=2**128 - 1)
 
 
 async def search(
-    database: Fetches, alias: UUID, words: str, *, after: UUID | None, limit: int
+    database: Fetches, alias: UUID, words: str, *, after: UUID | None, limit: int, standing: datetime
 ) -> dict[str, object]:
-    """A page of what has all the words (`-word` and "a phrase" work too). Nothing removed or hidden is found.
+    """A page of what has all the words (`-word` and "a phrase" work too). Nothing removed or hidden is found, nor anything
+    of others that isn't `standing` yet.
 
     Raises AccountClosed.
     """
-    rows = await database.fetch(SEARCH, alias, words, after or NEWEST, limit + 1)
+    rows = await database.fetch(SEARCH, alias, words, after or NEWEST, limit + 1, standing)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
     if not rows:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - statements are put together from fragments of ours only
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import orjson
 
 from services.forum.errors import ThreadNotFound
 from services.forum.queries.answers import page
-from services.forum.queries.fragments import READER, hide_of, reason_of, unread, writer_of, writers_of
+from services.forum.queries.fragments import READER, hide_of, reason_of, stands, unread, writer_of, writers_of
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import HIDE_JOIN, POST_COLUMNS, shown_author, shown_post
 from shared.api.callers import AccountClosed
@@ -25,7 +26,7 @@ LIST = """
 WITH reader AS MATERIALIZED ({reader}),
 page AS MATERIALIZED (
     SELECT c.* FROM (
-        SELECT t.id, t.title, t.wish, t.erased, t.author_id, {reason} AS reason,
+        SELECT t.id, t.title, t.wish, t.erased, t.author_id, t.arrived_at, {reason} AS reason,
             t.author_id IS NOT DISTINCT FROM (SELECT profile_id FROM reader) AS mine,
             a.replies, a.last_written, a.answered
         FROM thread_activity a
@@ -33,7 +34,7 @@ page AS MATERIALIZED (
         WHERE NOT (t.erased AND a.replies = 0) {conditions}
         ORDER BY {order} OFFSET 0
     ) c
-    WHERE $2::boolean OR c.mine OR c.reason IS NULL
+    WHERE ($2::boolean OR c.mine OR c.reason IS NULL) AND (c.mine OR c.arrived_at <= $5)
     LIMIT $4
 ), writers AS MATERIALIZED (
     {writers}
@@ -70,7 +71,7 @@ def _list(*, oldest_first: bool, unanswered: bool) -> str:
         reader=READER,
         reason=reason_of("ARRAY[t.id]", "t.home"),
         writers=writers_of("SELECT DISTINCT author_id FROM page"),
-        unread=unread("n", "r", "(SELECT profile_id FROM reader)"),
+        unread=unread("n", "r", "(SELECT profile_id FROM reader)", "$5"),
         conditions=(OLDEST if oldest_first else LATEST) + (UNANSWERED if unanswered else ""),
         order="a.thread_id" if oldest_first else "a.last_written DESC, a.thread_id DESC",
         outer_order="t.id" if oldest_first else "t.last_written DESC, t.id DESC",
@@ -87,6 +88,12 @@ LISTS = {
 _page_columns = """p.id, p.thread_id, p.author_id, p.home, p.written,
         p.opening AND p.author_id = (SELECT writer FROM head) AS opening, p.edited, p.erased, p.body, p.body_html,
         p.arrived_at, p.counted"""
+
+
+def _stands(post: str) -> str:
+    return stands(post, "(SELECT profile_id FROM reader)", "$6")
+
+
 # The opening stands first, whatever of somebody else says that it is older. It is looked for from the oldest post on, where
 # it nearly always is, by that index: the planner would else look through all that its writer wrote, or (with a limit that it
 # knows) sort the whole thread.
@@ -108,21 +115,22 @@ head AS MATERIALIZED (
     LEFT JOIN read_marks r ON r.alias = $1 AND r.thread_id = t.id
     LEFT JOIN watching w ON w.alias = $1 AND w.thread_id = t.id
     LEFT JOIN LATERAL {hide_of("ARRAY[t.id]", "t.home")} hide ON true
-    WHERE t.id = $2
+    WHERE t.id = $2 AND {stands("t", "reader.profile_id", "$6")}
 ), opening AS MATERIALIZED (
     SELECT p.id FROM (
-        SELECT o.id, o.opening, o.author_id FROM posts o WHERE o.thread_id = $2
+        SELECT o.id, o.opening, o.author_id, o.arrived_at FROM posts o WHERE o.thread_id = $2
         ORDER BY o.written, o.id LIMIT greatest($5::bigint, 1000)) p
-    WHERE p.opening AND p.author_id = (SELECT writer FROM head) LIMIT 1
+    WHERE p.opening AND p.author_id = (SELECT writer FROM head) AND {_stands("p")} LIMIT 1
 ), page AS MATERIALIZED (
     SELECT * FROM (
         SELECT 0 AS place, {_page_columns} FROM posts p
         WHERE $4::uuid IS NULL AND p.id = (SELECT id FROM opening)
         UNION ALL
         (SELECT 1 AS place, {_page_columns} FROM posts p
-        WHERE p.thread_id = $2 AND p.id IS DISTINCT FROM (SELECT id FROM opening) AND (p.written, p.id) > (
+        WHERE p.thread_id = $2 AND {_stands("p")} AND p.id IS DISTINCT FROM (SELECT id FROM opening) AND (p.written, p.id) > (
             coalesce((SELECT c.written FROM posts c
-                WHERE c.id = $4 AND c.thread_id = $2 AND c.id IS DISTINCT FROM (SELECT id FROM opening)), -1),
+                WHERE c.id = $4 AND c.thread_id = $2 AND c.id IS DISTINCT FROM (SELECT id FROM opening)
+                    AND {_stands("c")}), -1),
             coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
         ORDER BY p.written, p.id LIMIT $5)
     ) of_either
@@ -132,7 +140,7 @@ head AS MATERIALIZED (
 )
 SELECT head.thread, post.*
 FROM head LEFT JOIN LATERAL (
-    SELECT {POST_COLUMNS}, p.place, p.counted, {unread("p", "head", "reader.profile_id")} AS new
+    SELECT {POST_COLUMNS}, p.place, p.counted, {unread("p", "head", "reader.profile_id", "$6")} AS new
     FROM page p CROSS JOIN reader
     LEFT JOIN writers pp ON pp.id = p.author_id {HIDE_JOIN}
 ) post ON true
@@ -149,10 +157,11 @@ async def thread_list(
     limit: int,
     oldest_first: bool,
     unanswered: bool,
+    standing: datetime,
 ) -> dict[str, object]:
-    """A page of threads, the latest active or the oldest first. Raises AccountClosed."""
+    """A page of threads, the latest active or the oldest first; others' once they are `standing`. Raises AccountClosed."""
     sql = LISTS[oldest_first, unanswered]
-    rows = await database.fetch(sql, alias, consultant, after, limit + 1)
+    rows = await database.fetch(sql, alias, consultant, after, limit + 1, standing)
     if rows and rows[0]["refused"]:
         raise AccountClosed()
     if not rows:
@@ -166,10 +175,20 @@ async def thread_list(
 
 
 async def thread_page(
-    database: Fetches, alias: UUID, thread_id: UUID, *, consultant: bool, after: UUID | None, limit: int
+    database: Fetches,
+    alias: UUID,
+    thread_id: UUID,
+    *,
+    consultant: bool,
+    after: UUID | None,
+    limit: int,
+    standing: datetime,
 ) -> dict[str, object]:
-    """A thread and a page of its posts in their writers' order. Raises ThreadNotFound, AccountClosed."""
-    rows = await database.fetch(PAGE, alias, thread_id, consultant, after, limit + 1)
+    """A thread and a page of its posts in their writers' order, others' once they are `standing`.
+
+    Raises ThreadNotFound, AccountClosed.
+    """
+    rows = await database.fetch(PAGE, alias, thread_id, consultant, after, limit + 1, standing)
     if not rows:
         raise ThreadNotFound()
     head: dict[str, Any] = orjson.loads(rows[0]["thread"])

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.queries.fragments import hide_of, opens, unread
 from services.forum.replicas.tables import overtaken
+from shared import clock
 from shared.contracts.payloads.notices import NoticeRequested
 from shared.contracts.topics import NOTICES_REQUESTED
 from shared.outbox import add as outbox
@@ -23,21 +24,26 @@ WITH own AS ( -- versions of our own posts that were read back: the last to come
         AS o (id, last, highest)
 ), before AS ( -- the posts as they are, locked; `counts`: whether each is a reply that stands
     SELECT p.id, p.version, p.thread_id, p.author_id, p.written, opens.it AS opening, p.erased, p.announced_at, p.counted,
-        p.read_back, p.arrived_at, NOT opens.it AND NOT p.erased AS counts, o.last, o.highest
+        p.read_back, p.arrived_at, NOT opens.it AND NOT p.erased AS counts, o.last, o.highest,
+        p.arrived_at <= CAST(:standing AS timestamptz) OR p.announced_at IS NOT NULL AS stands
     FROM posts p JOIN own o ON o.id = p.id CROSS JOIN LATERAL (SELECT {opens("p")} AS it) opens
     ORDER BY p.id FOR UPDATE OF p
+), waiting AS ( -- what stands for its writer alone is counted and announced when it stands for others
+    INSERT INTO posts_to_announce (post_id, stands_from) SELECT b.id, b.arrived_at FROM before b WHERE NOT b.stands
+    ON CONFLICT DO NOTHING
 ), settled AS ( -- from now on announced, counted, read back
-    UPDATE posts p SET announced_at = coalesce(b.announced_at, CAST(:at AS timestamptz)), counted = b.counts,
-        read_back = greatest(b.read_back, b.highest)
+    UPDATE posts p SET announced_at = CASE WHEN b.stands THEN coalesce(b.announced_at, CAST(:at AS timestamptz)) END,
+        counted = b.stands AND b.counts, read_back = greatest(b.read_back, b.highest)
     FROM before b
-    WHERE p.id = b.id
-        AND (b.announced_at IS NULL OR b.counted <> b.counts OR b.highest > coalesce(b.read_back, -1))
+    WHERE p.id = b.id AND (b.stands AND (b.announced_at IS NULL OR b.counted <> b.counts)
+        OR b.highest > coalesce(b.read_back, -1))
 ), activity AS ( -- what that changes in their threads' numbers (rules.counting)
     INSERT INTO thread_activity AS a (thread_id, replies, last_written, first_writer, answered)
     SELECT b.thread_id, sum(b.counts::int - b.counted::int), max(b.written),
         (array_agg(b.author_id) FILTER (WHERE b.opening OR b.counts))[1],
         count(DISTINCT b.author_id) FILTER (WHERE b.opening OR b.counts) > 1
-    FROM before b WHERE b.announced_at IS NULL OR b.counted <> b.counts
+    FROM before b -- a thread that somebody of here opens stands in the list as soon as they did; so does another's
+    WHERE CASE WHEN b.stands THEN b.announced_at IS NULL OR b.counted <> b.counts ELSE b.opening END
     GROUP BY b.thread_id ORDER BY b.thread_id
     ON CONFLICT (thread_id) DO UPDATE SET
         replies = a.replies + excluded.replies,
@@ -50,7 +56,7 @@ WITH own AS ( -- versions of our own posts that were read back: the last to come
     JOIN watching w ON w.thread_id = b.thread_id AND b.arrived_at > w.since
     LEFT JOIN members m ON m.alias = w.alias
     LEFT JOIN read_marks r ON r.alias = w.alias AND r.thread_id = w.thread_id
-    WHERE b.announced_at IS NULL AND b.counts AND {unread("b", "r", "m.profile_id")}
+    WHERE b.announced_at IS NULL AND b.counts AND {unread("b", "r", "m.profile_id", "CAST(:standing AS timestamptz)")}
 ), requested AS ( -- one notice for each of them
     INSERT INTO outbox (event_id, topic, key, type, occurred_at, payload)
     SELECT gen_random_uuid(), CAST(:topic AS text), reader.alias::text, CAST(:type AS text),
@@ -114,10 +120,27 @@ FROM (SELECT DISTINCT alias FROM changed) whom
 """)
 
 
+# By primary key: whoever settles a post holds its row until the end, and only then is it taken from here.
+DUE = text(
+    "SELECT post_id FROM posts_to_announce WHERE stands_from <= :standing ORDER BY stands_from, post_id LIMIT 500"
+)
+DONE = text("DELETE FROM posts_to_announce WHERE post_id = ANY (:posts)")
+
+
+async def announce_some(session: AsyncSession, standing: datetime) -> bool:
+    """Settle posts that had to wait and stand by now; whether there may be more to do."""
+    due = (await session.scalars(DUE, {"standing": standing})).all()
+    if due:
+        await settle_posts(session, dict.fromkeys(due), clock.now(), standing)
+        await session.execute(DONE, {"posts": due})
+    return bool(due)
+
+
 async def settle_posts(
-    session: AsyncSession, own: Mapping[UUID, tuple[int, int] | None], at: datetime
+    session: AsyncSession, own: Mapping[UUID, tuple[int, int] | None], at: datetime, standing: datetime
 ) -> list[UUID]:
-    """Count posts in their threads, request notices for replies, once each; in one statement.
+    """Count posts in their threads, request notices for replies, once each; in one statement. What isn't `standing`
+    yet waits for `announce_some`.
 
     `own` gives for our own posts (last, highest) version read back, None for mirrored ones. Returns those whose
     newest version isn't the last that was sent.
@@ -131,6 +154,7 @@ async def settle_posts(
             "last": [last for last, _ in read.values()],
             "highest": [highest for _, highest in read.values()],
             "at": at,
+            "standing": standing,
             **_without_id_and_key(notice),
         },
     )
@@ -141,11 +165,13 @@ async def settle_posts(
     return [each.id for each in settled if each.overtaken]
 
 
-async def settle_threads(session: AsyncSession, threads: list[UUID], at: datetime) -> None:
+async def settle_threads(
+    session: AsyncSession, threads: list[UUID], at: datetime, standing: datetime
+) -> None:
     """Once it is known who opened these threads, others' openings in them are replies."""
     mistaken = (await session.execute(MISTAKEN, {"threads": threads})).all()
     if mistaken:
-        await settle_posts(session, {post.id: None for post in mistaken}, at)
+        await settle_posts(session, {post.id: None for post in mistaken}, at, standing)
         await session.execute(RECOUNT, {"threads": sorted({post.thread_id for post in mistaken})})
 
 

@@ -123,15 +123,16 @@ class Replicas:
         table, newest = filled.table, filled.newest
         # Without neighbours nobody compares.
         buckets = buckets_of(KIND_OF[table.topic.name], newest, milliseconds(at)) if self._neighbours else []
-        await session.execute(table.upsert, {"records": filled.rows, "at": at, "buckets": buckets})
+        filling = {"records": filled.rows, "at": at, "buckets": buckets, "apart": self._home.apart}
+        await session.execute(table.upsert, filling)
         own = _versions(filled.records)
         if table.topic is POSTS:
             read = {record.payload.id: own.get(record.key) for record in newest}
-            overtaken: list[Any] = list(await settle_posts(session, read, at))
+            overtaken: list[Any] = list(await settle_posts(session, read, at, self._home.standing()))
         else:
             overtaken = await _read_back(session, table, own)
         if table.topic is THREADS:
-            await settle_threads(session, [record.payload.id for record in newest], at)
+            await settle_threads(session, [record.payload.id for record in newest], at, self._home.standing())
         if table.topic is MODERATION:
             await tell_authors(session, sorted({record.payload.target_id for record in newest}), at)
         if table.topic is REPORTS:

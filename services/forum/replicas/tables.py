@@ -22,6 +22,7 @@ from services.forum.models import (
 from services.forum.names import skeleton
 from services.forum.rendering import render
 from services.forum.rules.counting import written
+from services.forum.rules.identities import time_of
 from shared.contracts.payloads.forum import PostPublished, ProfilePresented
 from shared.contracts.topics import ERASURES, MODERATION, POSTS, PROFILES, REACTIONS, REPORTS, THREADS, Topic
 
@@ -29,6 +30,10 @@ Columns = dict[str, str]  # column → its type in the record
 
 STATE: Columns = {"home": "text", "version": "bigint", "erased": "boolean"}
 NONCE: Columns = {"id": "uuid", "nonce": "bytea"}
+MADE: Columns = {"made_ms": "bigint"}  # of what is shown apart
+APART = """greatest(CAST(:at AS timestamptz), least(
+    TIMESTAMPTZ 'epoch' + r.made_ms * INTERVAL '1 millisecond' + CAST(:apart AS interval),
+    CAST(:at AS timestamptz) + 2 * CAST(:apart AS interval)))"""
 AUTHORED: Columns = {**NONCE, "author_id": "uuid", "author_nonce": "bytea"}
 
 
@@ -49,23 +54,27 @@ class Table:
     entity: type[Replicated]
     computed: Callable[[Any], dict[str, object]] = _nothing_more
     projection: int = PROJECTION
+    shown_apart: bool = False
 
     @property
     def upsert(self) -> TextClause:
-        """Takes :records (a JSON array), :at, :buckets. `arrived_at` is that of the first version that came.
+        """Takes :records (a JSON array), :at, :buckets, :apart. `arrived_at` is that of the first version that came; of what
+        is `shown_apart` it is when that stands for others, as `Home.stands_from` has it.
 
         Which state stands: `rules.merging`. The buckets are to be summed up anew (`marking`): a statement of their own
         would cost each batch a round trip.
         """
         columns = {**self.columns, **STATE, "received": "jsonb"}
+        told = columns | (MADE if self.shown_apart else {})
         values = ", ".join(_value(c, t) for c, t in columns.items())
         sets = ", ".join(f"{c} = excluded.{c}" for c in [*columns, "projection"] if c not in ("id", "home"))
         return text(
             "WITH marked AS (INSERT INTO buckets_to_sum (kind, bucket)"
             f" SELECT '{self.name}', bucket FROM unnest(CAST(:buckets AS bigint[])) AS bucket)"
             f" INSERT INTO {self.name} AS t ({', '.join(columns)}, projection, arrived_at)"
-            f" SELECT {values}, {self.projection}, CAST(:at AS timestamptz)"
-            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(columns)}) ORDER BY r.id"
+            f" SELECT {values}, {self.projection},"
+            f" {APART if self.shown_apart else 'CAST(:at AS timestamptz)'}"
+            f" FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS r ({_types(told)}) ORDER BY r.id"
             f" ON CONFLICT (id) DO UPDATE SET {sets}"
             " WHERE (excluded.erased, excluded.version) > (t.erased, t.version)"
         )
@@ -100,7 +109,8 @@ class Table:
         """A record as `upsert` takes it."""
         content = state.model_dump(mode="json")
         wanted = {**self.columns, **STATE}
-        return {c: content.get(c) for c in wanted} | self.computed(state) | {"received": received}
+        made = {"made_ms": time_of(state.id)} if self.shown_apart else {}
+        return {c: content.get(c) for c in wanted} | self.computed(state) | made | {"received": received}
 
 
 def overtaken(erased: str, version: str) -> str:
@@ -150,7 +160,7 @@ TABLES = {
             Profile,
             _profile,
         ),
-        Table(THREADS, "threads", {**AUTHORED, "title": "text", "wish": "text"}, Thread),
+        Table(THREADS, "threads", {**AUTHORED, "title": "text", "wish": "text"}, Thread, shown_apart=True),
         Table(
             POSTS,
             "posts",
@@ -165,6 +175,7 @@ TABLES = {
             },
             Post,
             _post,
+            shown_apart=True,
         ),
         Table(REACTIONS, "reactions", {**AUTHORED, "post_id": "uuid", "kind": "text"}, Reaction),
         Table(

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import PostNotFound
 from services.forum.ids import Home
 from services.forum.models import PROJECTION, Moderation, Post, Thread
 from services.forum.rules.hiding import liftable
+from services.forum.use_cases.posts import post_for
 from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.topics import MODERATION
@@ -29,8 +29,8 @@ async def hide(session: AsyncSession, home: Home, alias: UUID, post_id: UUID, re
 
     Raises AccountClosed, PostNotFound.
     """
-    await open_member(session, alias)
-    post = await _post(session, post_id)
+    member = await open_member(session, alias)
+    post = await post_for(session, home, member, post_id)
     decision = await _decision(session, home, post)
     target, _ = await _target(session, post)
     at_home = await session.get(Moderation, f"{target}:{post.home}")
@@ -49,8 +49,8 @@ async def restore(session: AsyncSession, home: Home, alias: UUID, post_id: UUID)
 
     Raises AccountClosed, PostNotFound.
     """
-    await open_member(session, alias)
-    post = await _post(session, post_id)
+    member = await open_member(session, alias)
+    post = await post_for(session, home, member, post_id)
     target, _ = await _target(session, post)
     decisions = await session.scalars(select(Moderation).where(Moderation.target_id == target))
     lifted = liftable([(each.home, each.hide_ids) for each in decisions], home.region, post.home)
@@ -59,13 +59,6 @@ async def restore(session: AsyncSession, home: Home, alias: UUID, post_id: UUID)
         if lifted - set(decision.lifts):
             decision.lift(lifted, home)
             await _decide(session, decision, alias, "restored")
-
-
-async def _post(session: AsyncSession, post_id: UUID) -> Post:
-    post = await session.get(Post, post_id)
-    if post is None:
-        raise PostNotFound()
-    return post
 
 
 async def _decision(session: AsyncSession, home: Home, post: Post) -> Moderation:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import PostNotFound, PostTooLong
 from services.forum.ids import Home
-from services.forum.models import Post, Thread
+from services.forum.models import Member, Post, Thread
 from services.forum.rules.lengths import too_long
 from services.forum.use_cases.writers import profile_of, require_writing
 from shared.contracts.topics import POSTS, THREADS
@@ -44,6 +44,14 @@ async def remove_post(session: AsyncSession, home: Home, alias: UUID, post_id: U
         if thread and not thread.erased:
             thread.erase(home)
             await outbox.add(session, THREADS, thread.id, thread.record())
+
+
+async def post_for(session: AsyncSession, home: Home, member: Member | None, post_id: UUID) -> Post:
+    """A post that stands for this member. Raises PostNotFound."""
+    post = await session.get(Post, post_id)
+    if post is None or not post.stands_for(member, home):
+        raise PostNotFound()
+    return post
 
 
 async def _own_post(session: AsyncSession, alias: UUID, post_id: UUID) -> Post:

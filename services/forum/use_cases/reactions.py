@@ -5,9 +5,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import OwnPost, PostNotFound, PostRemoved
+from services.forum.errors import OwnPost, PostRemoved
 from services.forum.ids import Home
-from services.forum.models import Post, Reaction, authored_by
+from services.forum.models import Reaction, authored_by
+from services.forum.use_cases.posts import post_for
 from services.forum.use_cases.profiles import author_of
 from services.forum.use_cases.writers import Consultant, Writers, locked_member, require_writing
 from shared import clock
@@ -34,9 +35,7 @@ async def react(
     member = await locked_member(session, alias, role)
     await require_writing(session, alias)
     profile = member.writes_as()
-    post = await session.get(Post, post_id)
-    if post is None:
-        raise PostNotFound()
+    post = await post_for(session, home, member, post_id)
     if post.erased:
         raise PostRemoved()
     if post.author_id == profile:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.forum.errors import ThreadNotFound
 from services.forum.policy import MARK_STAYS_BACK, MOST_SHOWN, VIEW_AGAIN_AFTER
-from services.forum.queries.fragments import opens, unread
+from services.forum.queries.fragments import opens, stands, unread
 from shared.api.callers import AccountClosed
 from shared.contracts.payloads.activity import ThreadViewed
 from shared.contracts.payloads.notices import NoticeLooked
@@ -24,13 +24,16 @@ INSTANT = timedelta(microseconds=1)  # PostgreSQL's resolution
 # by_member: a post counts when a member wrote it; a writer whose profile hasn't arrived yet is taken for one.
 _by_member = "(SELECT w.role FROM profiles w WHERE w.id = {post}.author_id) IS DISTINCT FROM 'consultant'"
 
+_reader = "(SELECT m.profile_id FROM members m WHERE m.alias = :alias)"
+_standing = "CAST(:standing AS timestamptz)"
+
 # `before` is read under its lock; a mark made at the same moment by another request makes `saved` empty (its
 # opened_at isn't what `before` saw), and the statement runs again.
 OPEN = text(f"""
 WITH reader AS ( -- who asks, whether they may, and whether the thread is there
     SELECT (SELECT m.profile_id FROM members m WHERE m.alias = :alias) AS profile_id,
         coalesce((SELECT m.closed OR m.erased FROM members m WHERE m.alias = :alias), false) AS refused,
-        EXISTS (SELECT FROM threads t WHERE t.id = :thread) AS found
+        EXISTS (SELECT FROM threads t WHERE t.id = :thread AND {stands("t", _reader, _standing)}) AS found
 ), locked AS ( -- the mark so far, if any
     SELECT read_until, shown, opened_at FROM read_marks
     WHERE alias = :alias AND thread_id = :thread FOR UPDATE
@@ -73,14 +76,14 @@ WITH reader AS ( -- who asks, whether they may, and whether the thread is there
 ), view AS ( -- a member opened what members wrote: unread, or all of it again after a while
     SELECT FROM saved, before WHERE CAST(:member AS boolean) AND (
         EXISTS (SELECT FROM posts p WHERE p.thread_id = :thread
-            AND {unread("p", "before", "before.profile_id")} AND {_by_member.format(post="p")})
+            AND {unread("p", "before", "before.profile_id", _standing)} AND {_by_member.format(post="p")})
         OR before.opened_at < CAST(:again AS timestamptz) AND EXISTS (
             SELECT FROM posts p WHERE p.thread_id = :thread AND NOT p.erased AND {_by_member.format(post="p")}))
 ), looked AS ( -- replies that a notice told of were unread until now: the notice is settled
     SELECT FROM saved, before, watching w WHERE w.alias = :alias AND w.thread_id = :thread AND EXISTS (
         SELECT FROM posts p
         WHERE p.thread_id = :thread AND NOT {opens("p")} AND p.announced_at IS NOT NULL AND p.arrived_at > w.since
-            AND {unread("p", "before", "before.profile_id")})
+            AND {unread("p", "before", "before.profile_id", _standing)})
 ), opened AS ( -- news of moderation in this thread, seen
     DELETE FROM moderation_news n USING saved WHERE n.alias = :alias AND n.thread_id = :thread RETURNING n.alias
 ), published AS ( -- at most one fact of each
@@ -101,7 +104,7 @@ SELECT reader.found, reader.refused, EXISTS (SELECT FROM saved) AS saved FROM re
 
 @dataclass(frozen=True, slots=True)
 class OpenedThread:
-    """What was answered of a thread: the posts `shown`, or all in page order until `upto`."""
+    """What was answered of a thread: the posts `shown`, or all in page order until `upto`. `standing`: as `Home` says."""
 
     alias: UUID
     role: str
@@ -109,6 +112,7 @@ class OpenedThread:
     shown: Sequence[UUID]
     upto: UUID | None
     at: datetime
+    standing: datetime
 
 
 async def mark_read(session: AsyncSession, opened: OpenedThread) -> None:
@@ -143,6 +147,7 @@ async def mark_read(session: AsyncSession, opened: OpenedThread) -> None:
                     "upto": opened.upto,
                     "member": opened.role == "member",
                     "at": opened.at,
+                    "standing": opened.standing,
                     "until": opened.at - MARK_STAYS_BACK,
                     "again": opened.at - VIEW_AGAIN_AFTER,
                     "instant": INSTANT,

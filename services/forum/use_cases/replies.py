@@ -12,7 +12,7 @@ from services.forum.errors import PostTooLong, ProfileNeeded, ThreadHidden, Thre
 from services.forum.ids import Home, Identity
 from services.forum.models import PROJECTION
 from services.forum.policy import MARK_STAYS_BACK
-from services.forum.queries.fragments import community, hidden, look_alike
+from services.forum.queries.fragments import community, hidden, look_alike, stands
 from services.forum.queries.own import own_profile
 from services.forum.queries.sanctions import require_no_pause
 from services.forum.rendering import render
@@ -63,6 +63,7 @@ WITH writer AS (
             WHERE s.alias = m.alias AND NOT s.lifted AND s.until > CAST(:at AS timestamptz))
 ), thread AS (
     SELECT t.id FROM threads t WHERE t.id = :thread_id AND NOT t.erased AND NOT {hidden("t.id", "t.home")}
+        AND {stands("t", "CAST(:author_id AS uuid)", "CAST(:standing AS timestamptz)")}
 ), claimed AS (
     INSERT INTO idempotency (key_hash, body_hash, made_id, made_on)
     SELECT CAST(:key_hash AS bytea), CAST(:body_hash AS bytea), CAST(:id AS uuid), CAST(:today AS date)
@@ -73,7 +74,7 @@ WITH writer AS (
     INSERT INTO posts (id, nonce, home, version, erased, projection, arrived_at, author_id, author_nonce,
         thread_id, written, opening, edited, body, body_html)
     SELECT CAST(:id AS uuid), CAST(:nonce AS bytea), CAST(:home AS text), CAST(:version AS bigint), false,
-        {PROJECTION}, CAST(:at AS timestamptz), CAST(:author_id AS uuid), CAST(:author_nonce AS bytea),
+        {PROJECTION}, CAST(:stands_from AS timestamptz), CAST(:author_id AS uuid), CAST(:author_nonce AS bytea),
         CAST(:thread_id AS uuid), CAST(:version AS bigint), false, false, CAST(:body AS text), CAST(:html AS text)
     FROM claimed
 ), watched AS (
@@ -94,7 +95,8 @@ SELECT EXISTS (SELECT FROM claimed) AS written, writer.*
 FROM (VALUES (1)) one LEFT JOIN writer ON true
 """)
 MADE_BEFORE = "SELECT body_hash, made_id FROM idempotency WHERE key_hash = $1"
-THREAD = f"SELECT t.erased, {hidden('t.id', 't.home')} AS hidden FROM threads t WHERE t.id = $1"
+THREAD = f"""SELECT t.erased, {hidden("t.id", "t.home")} AS hidden FROM threads t
+    WHERE t.id = $1 AND {stands("t", "$2", "$3")}"""
 
 
 async def write_reply(
@@ -149,6 +151,8 @@ async def _write(
         "home": home.region,
         "version": version,
         "at": at,
+        "stands_from": home.stands_from(version, at),
+        "standing": home.standing(),
         "since": at - MARK_STAYS_BACK,
         "body": command.body,
         "html": html,
@@ -169,11 +173,11 @@ async def _write(
     if row["author_id"] is None:
         await require_no_pause(database, command.alias, at)
         raise ProfileNeeded()
-    raise await _why_not(database, command.thread_id)
+    raise await _why_not(database, home, command.thread_id, author.id)
 
 
-async def _why_not(database: Fetches, thread_id: UUID) -> Exception:
-    for thread in await database.fetch(THREAD, thread_id):
+async def _why_not(database: Fetches, home: Home, thread_id: UUID, author: UUID) -> Exception:
+    for thread in await database.fetch(THREAD, thread_id, author, home.standing()):
         return ThreadRemoved() if thread["erased"] else ThreadHidden()
     return ThreadNotFound()
 

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import PostNotFound, PostRemoved
+from services.forum.errors import PostRemoved
 from services.forum.ids import Home, Identity
-from services.forum.models import PROJECTION, Post, Report
+from services.forum.models import PROJECTION, Report
 from services.forum.replicas.concerns import call, keep
 from services.forum.rules.identities import time_of
+from services.forum.use_cases.posts import post_for
 from services.forum.use_cases.writers import open_member
 from shared import clock
 from shared.contracts.payloads.forum import ReportCategory
@@ -56,10 +57,8 @@ async def tell(
 
     Raises AccountClosed, PostNotFound, PostRemoved.
     """
-    await open_member(session, alias)
-    post = await session.get(Post, post_id)
-    if post is None:
-        raise PostNotFound()
+    member = await open_member(session, alias)
+    post = await post_for(session, home, member, post_id)
     if post.erased:
         raise PostRemoved()
     at, identity = clock.now(), home.entity(home.clock.tick())

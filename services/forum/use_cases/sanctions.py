@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.forum.errors import PostNotFound, SanctionForMembers, SanctionNotFound
+from services.forum.errors import SanctionForMembers, SanctionNotFound
 from services.forum.ids import Home
-from services.forum.models import Member, Post, Profile
+from services.forum.models import Member, Profile
+from services.forum.use_cases.posts import post_for
 from services.forum.use_cases.reports import pass_on
 from services.forum.use_cases.writers import open_member
 from shared import clock
@@ -44,10 +45,8 @@ async def impose(
     answer alike, since nobody is shown where anybody belongs. A pause that stands is replaced.
     Raises AccountClosed, PostNotFound, SanctionForMembers.
     """
-    await open_member(session, alias)
-    post = await session.get(Post, post_id)
-    if post is None:
-        raise PostNotFound()
+    member = await open_member(session, alias)
+    post = await post_for(session, home, member, post_id)
     if await session.scalar(select(Profile.role).where(Profile.id == post.author_id)) == "consultant":
         raise SanctionForMembers()
     await security_log.note(session, "pause-decided", alias, post_id)

@@ -53,13 +53,13 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
     author = await author_of(session, home, writers, command.alias, command.consultant)
     version = home.clock.tick()
     thread = Thread(
-        **authored_by(home, home.entity(version), version, author, command.at),
+        **authored_by(home, home.entity(version), version, author, home.stands_from(version, command.at)),
         title=command.title,
         wish=command.wish,
     )
     version = home.clock.tick()
     opening = Post(
-        **authored_by(home, home.entity(version), version, author, command.at),
+        **authored_by(home, home.entity(version), version, author, home.stands_from(version, command.at)),
         thread_id=thread.id,
         written=version,
         opening=True,
@@ -78,10 +78,13 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
     return thread
 
 
-async def start_watching(session: AsyncSession, alias: UUID, thread_id: UUID, at: datetime) -> None:
+async def start_watching(
+    session: AsyncSession, home: Home, alias: UUID, thread_id: UUID, at: datetime
+) -> None:
     """New replies show up in "for you" from now on. Raises AccountClosed, ThreadNotFound."""
-    await open_member(session, alias)
-    if await session.get(Thread, thread_id) is None:
+    member = await open_member(session, alias)
+    thread = await session.get(Thread, thread_id)
+    if thread is None or not thread.stands_for(member, home):
         raise ThreadNotFound()
     await watch(session, alias, thread_id, at)
 
