@@ -32,7 +32,7 @@ class Forum:
     """Plays the stories. `written` and `viewed` are called once for each post of a member and for each view.
 
     `consultants` are the peer consultant's accounts, one in each region that shares the forum; she answers members with the one
-    in their region. A post is read and answered when it has come to all regions.
+    in their region. A post is read and answered when others can see it, in all regions.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Forum:
                     "forum", "POST", "/threads", key=self._key(f"thread {post.number}"), json=body
                 )
                 thread_id, opening_id = opened["id"], opened["posts"][0]["id"]
-                await self._has_come_everywhere(writer, f"/threads/{thread_id}", f"/posts/{opening_id}")
+                await self._has_come_everywhere(f"/threads/{thread_id}", f"/posts/{opening_id}")
                 self._id(thread.title).set_result(thread_id)
             else:
                 if not post.by_member:
@@ -94,7 +94,7 @@ class Forum:
                 key = self._key(f"post {post.number}")
                 path = f"/threads/{thread_id}/posts"
                 written = await writer.call("forum", "POST", path, key=key, json={"body": post.body})
-                await self._has_come_everywhere(writer, f"/posts/{written['id']}")
+                await self._has_come_everywhere(f"/posts/{written['id']}")
             if post.by_member:
                 self.written()
             await asyncio.gather(*(self._read(name, thread_id) for name in readers.get(place, ())))
@@ -105,10 +105,11 @@ class Forum:
         here = [one for one in self._consultants if opener is None or one.gateway is opener.gateway]
         return here[0]
 
-    async def _has_come_everywhere(self, writer: Person, *paths: str) -> None:
-        """Wait until the other regions have what was written. Raises NeverCame."""
-        others = [one for one in self._consultants if one.gateway is not writer.gateway]
-        await asyncio.gather(*(_has_come(one, path) for one in others for path in paths))
+    async def _has_come_everywhere(self, *paths: str) -> None:
+        """Wait until what was written can be read in all regions: where there are neighbours that takes a little while
+        also where it was written. Raises NeverCame.
+        """
+        await asyncio.gather(*(has_come(one, path) for one in self._consultants for path in paths))
 
     async def _read(self, name: str, thread_id: str) -> None:
         """Open the thread, and say what was shown: the view."""
@@ -126,11 +127,12 @@ class Forum:
             await self._members[others[-1]].call("forum", "PUT", path)
 
 
-async def _has_come(reader: Person, path: str) -> None:
+async def has_come(reader: Person, path: str) -> None:
+    """Wait until somebody else than its writer can read this of the forum. Raises NeverCame, Refused."""
     deadline = time.monotonic() + LONGEST_WAY
     while (answer := await reader.answer("forum", "GET", path)).status_code == httpx.codes.NOT_FOUND:
         if time.monotonic() > deadline:
-            raise NeverCame("A post didn't come to the other region; look at `peercafe federation status`.")
+            raise NeverCame("A post didn't come to all regions; look at `peercafe federation status`.")
         await asyncio.sleep(LOOK_EVERY)
     if answer.is_error:
         raise Refused(answer)

@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from replay import report
 from replay.cafes import Cafes, until_enough_of_today
-from replay.forum import Forum
+from replay.forum import Forum, NeverCame
 from replay.gateway import Gateway, GoneAway, Refused
 from replay.people import Person, read_texts
 from replay.stories import Stories
@@ -244,7 +244,7 @@ def run(gateway: str, invitation: str, *, as_json: bool = False) -> int:
     try:
         research, published = asyncio.run(replay(gateway, invitation, Stories()))
         (report.print_json if as_json else report.print_table)(research, published)
-    except* (Refused, GoneAway, Late) as errors:
+    except* (Refused, GoneAway, Late, NeverCame) as errors:
         sys.stderr.write(f"{report.first_of(errors)}\n")
         status = 1
     return status

@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from rich.progress import Progress
 
 from replay import report
+from replay.forum import NeverCame, has_come
 from replay.gateway import Gateway, GoneAway, Refused
 from replay.people import Person, read_texts
 
@@ -118,6 +119,9 @@ class Loading:
             opener = self._people[number % len(self._people)]
             opened = await opener.call("forum", "POST", "/threads", key=self._key(number), json=body)
             self._opened()
+            # Where there are neighbours a thread stands for others a little later.
+            for other in [one for one in repliers if one is not opener][:1]:
+                await has_come(other, f"/threads/{opened['id']}")
             for place, (replier, reply) in enumerate(zip(repliers, thread.replies, strict=True)):
                 path = f"/threads/{opened['id']}/posts"
                 await replier.call("forum", "POST", path, key=self._key(number, place), json={"body": reply})
@@ -160,7 +164,7 @@ def run(file: Path, gateway: str, invitation: str) -> int:
         asyncio.run(load(gateway, invitation, threads))
         replies = sum(len(thread.replies) for thread in threads)
         sys.stdout.write(f"{len(threads)} threads and {replies:,} replies are in the forum.\n")
-    except* (NotReadable, Refused, GoneAway, OSError) as errors:
+    except* (NotReadable, Refused, GoneAway, NeverCame, OSError) as errors:
         sys.stderr.write(f"{report.first_of(errors)}\n")
         status = 1
     return status
