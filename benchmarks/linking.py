@@ -150,9 +150,10 @@ async def measure(engines: Engines) -> list[Result]:
         under_way("posts over the link")
         await link.over(0, RECORDS)
         result = await interleaved(LINK, lambda: link.over(ONE_WAY, RECORDS), lambda: link.over(0, RECORDS))
+    passed = median(result.ours)
     result.notes = (
-        f"{median(result.ours):,.0f} posts a second over the link ({median(result.theirs):,.0f} without delay), "
-        f"{read:,.0f} until they can be read in the other region: {read / LEMMY:,.0f} times Lemmy's 5 to 6 activities "
-        "a second for each peer at that distance"
+        f"{passed:,.0f} posts a second over the link ({median(result.theirs):,.0f} without delay), {read:,.0f} until they "
+        f"can be read in the other region: {passed / LEMMY:,.0f} and {read / LEMMY:,.0f} times Lemmy's 5 to 6 activities a "
+        "second for each peer at that distance"
     )
     return [result]
