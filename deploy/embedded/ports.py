@@ -1,6 +1,6 @@
 """Free ports on the loopback address."""
 
-import random
+import secrets
 import socket
 
 # Below the range from which Linux takes the ports of outgoing connections (32768-60999), so that an engine that
@@ -20,9 +20,12 @@ def is_free(port: int, address: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """A port on which nobody listens now; picked at random, so that two regions rarely meet."""
+    """A port on which nobody listens now; picked at random, so that two regions rarely meet.
+
+    Not from `random`: whoever seeds it alike in two processes would have them pick the same.
+    """
     for _ in range(200):
-        port = random.randint(LOWEST, HIGHEST)
+        port = LOWEST + secrets.randbelow(HIGHEST - LOWEST + 1)
         if is_free(port):
             return port
     raise OSError("no free port")

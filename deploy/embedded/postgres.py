@@ -198,7 +198,7 @@ class Postgres:
     def _answers(self) -> bool:
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, "-d", "postgres"]
         done = subprocess.run([self.way.binaries / "pg_isready", "-q", *where], check=False)
-        return done.returncode == 0
+        return done.returncode == 0 and self.engine.has_port(self.port)
 
     def _initialise(self) -> None:
         # In a folder beside it, then renamed: a start that was killed half-way leaves nothing that looks whole.

@@ -143,6 +143,22 @@ class Engine:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
+    def has_port(self, port: int) -> bool:
+        """Whether it is this engine that listens on the port, and no other that picked the same at the same moment."""
+        if self.known is None:
+            return False
+        try:
+            process = psutil.Process(self.known.pid)
+            return any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+                for one in (process, *process.children())
+                for connection in one.net_connections("tcp")
+            )
+        except psutil.AccessDenied:
+            return True  # another user's: it can't be told
+        except psutil.NoSuchProcess:
+            return False
+
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Wait for the engine to answer.
 

@@ -15,7 +15,7 @@ from shared import clock
 from tests.people import Answer, People, Person, a_name, eventually
 from tests.region.running import ARegion, RunningRegion
 
-KILLS = 3
+KILLS = 2
 OPENING = {"title": "Through the storm", "wish": "listen", "body": "Is anybody there?"}
 
 
@@ -71,7 +71,7 @@ async def a_member(people: People) -> Person:
 
 
 @pytest.mark.timeout(300)
-async def test_every_answered_write_is_there_once_after_three_kills_of_everything(a_region: ARegion) -> None:
+async def test_every_answered_write_is_there_once_after_two_kills_of_everything(a_region: ARegion) -> None:
     region = a_region().start()
     async with People(region) as people:
         member = await a_member(people)
