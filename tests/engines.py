@@ -130,7 +130,7 @@ class Docker:
 
     def kafka(self) -> str:
         from testcontainers.core.container import DockerContainer
-        from testcontainers.core.waiting_utils import wait_for_logs
+        from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
         from deploy.embedded.ports import free_port
 
@@ -154,7 +154,8 @@ class Docker:
         container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
         for name, value in settings.items():
             container.with_env(name, value)
-        wait_for_logs(self._start(container), "Kafka Server started", timeout=90)
+        container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(90))
+        self._start(container)
         return f"127.0.0.1:{port}"
 
     def close(self) -> None:
