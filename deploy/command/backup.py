@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.command.options import fail
+from deploy.command.options import fail, none_runs
 from deploy.command.transfers import Transfers
 
 
@@ -29,7 +29,7 @@ def run(data: Path, to: Path, keys: Path | None, *, together: bool) -> None:
             write_keys(data, keys)
             transfers.say(f"Its keys are in {keys}: whoever has both can read everything.")
     except FileNotFoundError:
-        fail(f"No region is running on {data}; start it, and back it up while it runs.")
+        none_runs(data)
     except Unusable as error:
         fail(str(error))
     except OSError as error:

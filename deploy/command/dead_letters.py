@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy.command.options import fail, kafka_answers
+from deploy.command.options import fail, kafka_answers, none_runs
 from shared.bus.dead_letters import Waiting, decoded, original, replay, waiting
 from shared.settings import KafkaSettings
 
@@ -68,7 +68,7 @@ def replay_all(service: str, ids: list[str], data: Path) -> None:
     try:
         engines = Addresses.of_running(data)
     except FileNotFoundError:
-        fail(f"No region is running on {data}.")
+        none_runs(data)
     settings = composition.service_settings(
         service,
         engines,

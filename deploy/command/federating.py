@@ -97,7 +97,7 @@ def mute(neighbour: Neighbour, data: Data = DATA, region: OfRegion = None) -> No
     """Let no hide and no lift of another region count here."""
     from deploy.command import muting
 
-    muting.set_muted(of(data, region), neighbour, muted=True)
+    muting.set_muted(data, region, neighbour, muted=True)
 
 
 @federation.command()
@@ -105,7 +105,7 @@ def unmute(neighbour: Neighbour, data: Data = DATA, region: OfRegion = None) -> 
     """Let another region's decisions count again."""
     from deploy.command import muting
 
-    muting.set_muted(of(data, region), neighbour, muted=False)
+    muting.set_muted(data, region, neighbour, muted=False)
 
 
 @federation.command()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.command.options import fail
+from deploy.command.options import ask_which, fail
 from deploy.embedded.addresses import REGION_FILE
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import Known, Register
@@ -107,6 +107,7 @@ def _own_region(data: Path) -> str:
     try:
         return load_region(data / REGION_FILE).id
     except FileNotFoundError:
+        ask_which(data)
         fail(f"There is no region in {data} yet; start it once with `make run`.")
 
 
@@ -120,6 +121,8 @@ def _known(data: Path) -> Federation:
 def _knowing(data: Path, region: str) -> Federation:
     known = _known(data)
     if region not in known.regions:
+        if not (data / REGION_FILE).exists():
+            ask_which(data, other_than=region)
         there = ", ".join(known.regions) or "none"
         fail(f"{region} is no neighbour of the region in {data}; its neighbours: {there}.")
     return known

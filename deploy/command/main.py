@@ -7,16 +7,15 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from deploy.command import options
 from deploy.command.federating import federation
+from deploy.command.letters import dlq
 from deploy.command.options import DATA, Data, OfRegion
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-dlq = typer.Typer(no_args_is_help=True, help="Records that a consumer could not take.")
 community = typer.Typer(no_args_is_help=True, help="Communities of a region.")
 study = typer.Typer(no_args_is_help=True, help="Studies: approved by an operator, never by the analyst.")
 topics = typer.Typer(no_args_is_help=True, help="Kafka's topics.")
@@ -69,7 +68,9 @@ def engines(data: Data = DATA, region: OfRegion = None) -> None:
     """Print where the embedded region's engines are, as JSON with plain DSNs."""
     import json
 
-    typer.echo(json.dumps(options.running_region(options.of(data, region)), indent=2))
+    found = options.running_region(options.of(data, region))
+    typer.echo("The databases' passwords stand in these addresses: keep them to yourself.", err=True)
+    typer.echo(json.dumps(found, indent=2))
 
 
 @app.command()
@@ -106,11 +107,12 @@ def backup(
         bool, typer.Option("--together", help="The keys may lie beside the backup that they open.")
     ] = False,
     data: Data = DATA,
+    region: OfRegion = None,
 ) -> None:
     """Back up all databases while the region runs. Sealed: it opens with the region's keys only, which aren't in it."""
     from deploy.command import backup as backing_up
 
-    backing_up.run(data, to, keys, together=together)
+    backing_up.run(options.of(data, region), to, keys, together=together)
 
 
 @app.command()
@@ -121,6 +123,7 @@ def restore(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="The databases that are there may go.")] = False,
     data: Data = DATA,
+    region: OfRegion = None,
 ) -> None:
     """Put a backup in place of a stopped region's databases.
 
@@ -129,7 +132,7 @@ def restore(
     """
     from deploy.command import restore as restoring
 
-    restoring.run(data, backup, keys, replacing=replace)
+    restoring.run(options.of(data, region), backup, keys, replacing=replace)
 
 
 @topics.command("apply")
@@ -172,10 +175,11 @@ def invite(
     count: Annotated[int, typer.Option(min=1, max=50)] = 1,
     days: Annotated[int, typer.Option(min=1, max=60, help="How long they are open.")] = 14,
     same_as: Annotated[
-        UUID | None,
+        str | None,
         typer.Option(
             metavar="PROFILE",
-            help="For a consultant who has an account in another region: the id of their forum profile there.",
+            help="For a consultant who has an account in another region: the id of their forum profile there, as in"
+            " the address of its page, /forum/names/PROFILE.",
         ),
     ] = None,
     data: Data = DATA,
@@ -184,10 +188,10 @@ def invite(
     region: OfRegion = None,
 ) -> None:
     """Print one-time invitation codes."""
-    from deploy.command.operators import operator
+    from deploy.command.operators import operator, profile_of
 
+    first = None if same_as is None else profile_of(same_as)
     with operator(options.of(data, region), gateway, invitation) as by:
-        first = None if same_as is None else str(same_as)
         for code in by.invite(role.value, community or [], count=count, days=days, same_as=first):
             typer.echo(code)
 
@@ -198,11 +202,12 @@ def study_add(
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
+    region: OfRegion = None,
 ) -> None:
     """Approve a study (analysts propose them by the API); it is open from then on."""
     from deploy.command.operators import operator
 
-    with operator(data, gateway, invitation) as by:
+    with operator(options.of(data, region), gateway, invitation) as by:
         typer.echo(by.approve_study(study_id))
 
 
@@ -212,11 +217,12 @@ def study_close(
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
+    region: OfRegion = None,
 ) -> None:
     """Close a study; what may be published is then made, once."""
     from deploy.command.operators import operator
 
-    with operator(data, gateway, invitation) as by:
+    with operator(options.of(data, region), gateway, invitation) as by:
         typer.echo(by.close_study(study_id))
 
 
@@ -243,11 +249,12 @@ def replay_threads(
     data: Data = DATA,
     gateway: GatewayUrl = None,
     invitation: Invitation = None,
+    region: OfRegion = None,
 ) -> None:
     """Load threads and replies through the API, as invited members of a community of their own."""
     from deploy.command import replaying
 
-    sys.exit(replaying.threads(file, data, gateway, invitation))
+    sys.exit(replaying.threads(file, options.of(data, region), gateway, invitation))
 
 
 @app.command()
@@ -256,43 +263,13 @@ def stream(
     data: Data = DATA,
     bootstrap: Annotated[str | None, typer.Option()] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on after the present end.")] = False,
+    region: OfRegion = None,
 ) -> None:
     """Print an analyst's event stream as NDJSON."""
     from deploy.command import streams
 
-    streams.print_stream(what, bootstrap or str(options.running_region(data)["kafka"]), follow=follow)
-
-
-@dlq.command("list")
-def dlq_list(data: Data = DATA, bootstrap: Annotated[str | None, typer.Option()] = None) -> None:
-    """All dead letters: which record, whose consumer, what was wrong."""
-    from deploy.command import dead_letters
-
-    dead_letters.list_all(bootstrap or str(options.running_region(data)["kafka"]))
-
-
-@dlq.command("show")
-def dlq_show(
-    letter: Annotated[str, typer.Argument(metavar="ID", help="As `dlq list` shows it.")],
-    data: Data = DATA,
-    bootstrap: Annotated[str | None, typer.Option()] = None,
-) -> None:
-    """One dead letter with its record, as JSON."""
-    from deploy.command import dead_letters
-
-    dead_letters.show(letter, bootstrap or str(options.running_region(data)["kafka"]))
-
-
-@dlq.command("replay")
-def dlq_replay(
-    service: Annotated[str, typer.Argument(help="Whose dead letters.")],
-    letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which; else all.")] = None,
-    data: Data = DATA,
-) -> None:
-    """Hand records to their consumer's own handler again; publishes nothing."""
-    from deploy.command import dead_letters
-
-    dead_letters.replay_all(service, letters or [], data)
+    kafka = bootstrap or str(options.running_region(options.of(data, region))["kafka"])
+    streams.print_stream(what, kafka, follow=follow)
 
 
 def main() -> Any:

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from deploy.command.options import fail
+from deploy.command.options import command, fail, none_runs, of
 
 
-def set_muted(data: Path, region: str, *, muted: bool) -> None:
-    """Mutes or unmutes, then tells the writers here whose posts that showed or hid."""
-    settings = _forum_settings(data)
+def set_muted(data: Path, here: str | None, region: str, *, muted: bool) -> None:
+    """Mutes or unmutes in `here`, then tells the writers here whose posts that showed or hid."""
+    settings = _forum_settings(of(data, here))
     from services.forum.use_cases.muting import UnknownRegion
 
     try:
@@ -20,8 +20,9 @@ def set_muted(data: Path, region: str, *, muted: bool) -> None:
             if muted
             else f"{region} isn't muted."
         )
+    back = command(f"federation unmute {region}", data, here)
     print(  # noqa: T201
-        f"No decision of {region} counts here any more; `peercafe federation unmute {region}` takes that back."
+        f"No decision of {region} counts here any more; `{back}` takes that back."
         if muted
         else f"All decisions of {region} count here again, those made meanwhile as well."
     )
@@ -55,7 +56,7 @@ def _forum_settings(data: Path) -> Any:
     try:
         engines = Addresses.of_running(data)
     except FileNotFoundError:
-        fail(f"No region is running on {data}.")
+        none_runs(data)
     file = data / REGION_FILE
     return composition.service_settings(
         "forum", engines, region=load_region(file).id, region_file=file, inner=engines.gateway

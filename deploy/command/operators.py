@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 from deploy.command.options import fail, running_region
 from deploy.operators import Account, NoAnswer, Operator, Refused
+
+PROFILE_VERSION = 8  # services/forum/rules/identities.py
 
 
 @contextmanager
@@ -24,3 +27,17 @@ def operator(data: Path, gateway: str | None, invitation: str | None) -> Iterato
             yield signed_in
     except (NoAnswer, Refused) as error:
         fail(str(error))
+
+
+def profile_of(said: str) -> str:
+    """A forum profile's id as far as that can be seen from here: the forum gives profiles UUIDs of version 8 only."""
+    try:
+        profile = UUID(said)
+    except ValueError:
+        profile = None
+    if profile is None or profile.version != PROFILE_VERSION:
+        fail(
+            f"{said} isn't the id of a forum profile: it stands at the end of the address of the consultant's page in"
+            " the other region, /forum/names/…"
+        )
+    return str(profile)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,13 @@ def of(data: Path, region: str | None) -> Path:
     return data if region is None else folder_of(data, region)
 
 
+def command(words: str, data: Path, region: str | None = None) -> str:
+    """A command as whoever reads it types it: with `--region` and `--data` as far as they are needed."""
+    which = "" if region is None else f" --region {region}"
+    where = "" if data == DATA else f" --data {shlex.quote(str(data))}"
+    return f".venv/bin/peercafe {words}{which}{where}"
+
+
 def fail(sentence: str) -> NoReturn:
     """One sentence for the person at the terminal, exit status 1."""
     from rich.console import Console
@@ -32,12 +40,28 @@ def fail(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
+def ask_which(data: Path, other_than: str = "") -> None:
+    """Ends the command where `data` holds several regions, each with its own folder: one of them must be named."""
+    from deploy.embedded.addresses import REGION_FILE
+
+    there = sorted(file.parent.name for file in (data / "regions").glob(f"*/{REGION_FILE}"))
+    if named := [f"--region {region}" for region in there if region != other_than]:
+        fail(f"{data} holds the regions of `make federation`: say which, with {' or '.join(named)}.")
+
+
+def none_runs(data: Path) -> NoReturn:
+    """Ends the command, which needs a running region: says how to name it or to start it."""
+    ask_which(data)
+    start = "them with `make federation`" if data.parent.name == "regions" else "one with `make run`"
+    fail(f"No region is running on {data}; start {start}, or name its folder with --data.")
+
+
 def running_region(data: Path) -> dict[str, Any]:
     """What `engines.json` of the region under `data` says; ends the command when none runs there."""
     try:
         found: dict[str, Any] = json.loads((data / "engines.json").read_text())
     except FileNotFoundError:
-        fail(f"No region is running on {data}; start one with `make run`, or name its folder with --data.")
+        none_runs(data)
     return found
 
 

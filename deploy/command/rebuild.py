@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from deploy.command.options import fail
+from deploy.command.options import ask_which, fail
 
 
 def run(data: Path) -> None:
@@ -17,6 +17,7 @@ def run(data: Path) -> None:
     from deploy.federation.rebuilding import rebuild_region
 
     if not (data / REGION_FILE).exists():
+        ask_which(data)
         fail(f"There is no region in {data}.")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
-from deploy.command.options import fail
+from deploy.command.options import ask_which, fail
 from deploy.command.transfers import Transfers
 
 
 def run(data: Path, backup: Path, keys: Path | None, *, replacing: bool) -> None:
     """Print of when the databases are now, and what the next start does."""
+    from deploy.embedded.addresses import REGION_FILE
     from deploy.embedded.backups import Unusable
     from deploy.embedded.errors import StartFailure
     from deploy.embedded.restoring import has_kafka_of, restore
 
+    if not (data / REGION_FILE).exists():
+        ask_which(data)
     try:
         with Transfers("read") as transfers:
             manifest = restore(data, backup, keys, transfers, replacing=replacing)

@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from deploy.command.options import fail
+from deploy.command.options import command, fail
+from deploy.federation.running import Running
 
 REGIONS = Path(__file__).parents[1] / "regions"
 NAMES = ("north", "south")
@@ -12,20 +13,11 @@ NAMES = ("north", "south")
 def run(data: Path, port: int) -> None:
     """Two embedded regions, until Ctrl-C."""
     from deploy.federation.neighbours import Unreadable
-    from deploy.federation.running import Running, folder_of
+    from deploy.federation.running import folder_of
     from deploy.federation.running import run as run_all
 
     def opened(running: list[Running]) -> None:
-        print()  # noqa: T201
-        for one in running:
-            print(f"Peercafe {one.region} is open at {one.address}", flush=True)  # noqa: T201
-            if one.invitation:
-                print(f"  first peer consultant there, once: {one.invitation}")  # noqa: T201
-        print(  # noqa: T201
-            "How the links are: peercafe federation status"
-            f" --data {data}\nCtrl-C stops everything; the data stays.",
-            flush=True,
-        )
+        print("", *opening(running, data), sep="\n", flush=True)  # noqa: T201
 
     regions = {
         name: (folder_of(data.absolute(), name), REGIONS / f"{name}.toml", port and port + number)
@@ -37,3 +29,21 @@ def run(data: Path, port: int) -> None:
         fail(str(error))
     if not ended_well:
         fail("A region ended by itself; what it said stands above.")
+
+
+def opening(running: list[Running], data: Path) -> list[str]:
+    """What is said when all are open: where, the first invitation beside it, and what to type next."""
+    lines = []
+    for one in running:
+        lines.append(f"Peercafe {one.region} is open at {one.address}")
+        if one.invitation:
+            lines.append(
+                "  The first peer consultant chooses “I have an invitation” there, once, and types the invitation"
+                f" {one.invitation}"
+            )
+    return [
+        *lines,
+        f"How the links are: {command('federation status', data)}",
+        f"Commands about one region name it: {command('status', data, running[0].region)}",
+        "Ctrl-C stops everything; the data stays.",
+    ]

@@ -18,7 +18,7 @@ from deploy.embedded.ports import free_port
 from deploy.federation.neighbours import Doorway, Federation, Neighbour
 
 OPEN = re.compile(r"^Peercafe is open at (\S+)")
-INVITED = re.compile(r"with the invitation (\S+)")
+INVITED = re.compile(r"types the invitation (\S+)")
 READY = "Ctrl-C stops everything"
 
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.command.status import Numbers, troubles
 from deploy.embedded.secrets import SERVICES
+from services.forum.rules.identities import profile_id
 from shared.bus.broker import make_admin, make_producer
 from shared.bus.dead_letters import DeadLetter
 from shared.bus.reader import reading
@@ -42,7 +43,7 @@ def test_the_invitation_of_a_consultant_names_the_account_they_have_in_another_r
     region: RunningRegion,
 ) -> None:
     peercafe(region, "community", "add", name := f"Sørvik {uuid4().hex[:6]}", "--area", "Sørvik")
-    says = ("--community", name, "--same-as", str(uuid4()))
+    says = ("--community", name, "--same-as", str(profile_id("south", uuid4().bytes)))
     assert len(peercafe(region, "invite", "--role", "consultant", *says).splitlines()) == 1
     assert "one peer consultant" in peercafe(region, "invite", "--role", "member", *says, status=1)
 

@@ -78,6 +78,8 @@ def test_engines_prints_what_runs_as_json(region: RunningRegion) -> None:
         check=True,
     )
     found = json.loads(printed.stdout)
+    [warning] = printed.stderr.strip().splitlines()
+    assert "passwords" in warning
     assert set(found) == {"postgres", "redis", "kafka", "gateway", "operators"}
     assert set(found["postgres"]) == {"identity", "forum", "events", "notifications", "analytics"}
     assert all(dsn.startswith("postgresql://") for dsn in found["postgres"].values())
