@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> Starlette:
         region=region,
         gateway=Gateway(settings),
         rendering=Rendering(region, settings.neighbours),
-        cookie=SessionCookie(settings.secret.get_secret_value(), over_https=settings.over_https),
+        cookie=SessionCookie(settings.secret.get_secret_value(), region.id, over_https=settings.over_https),
     )
 
     metrics = Metrics()

@@ -2,7 +2,8 @@
 
 It holds identity's opaque session, the person's role and a random number that form tokens are made from; before
 sign-in the page to come back to, which so stands in no address and can't lead elsewhere. Only we can read and write it
-(AES-256-GCM); over https it carries the `__Host-` prefix, so that no other host can set it.
+(AES-256-GCM); over https it carries the `__Host-` prefix, so that no other host can set it. Its name is the region's own:
+browsers don't tell ports apart, so two regions on one machine would otherwise sign each other out.
 """
 
 import base64
@@ -44,11 +45,11 @@ class Held:
 class SessionCookie:
     """Reads, writes and forgets the cookie, and makes form tokens from it."""
 
-    def __init__(self, secret: str, *, over_https: bool) -> None:
+    def __init__(self, secret: str, region: str, *, over_https: bool) -> None:
         self._keys = SealingKeys({1: derive(secret.encode(), "web session cookie")})
         self._form_key = derive(secret.encode(), "web form tokens")
         self._secure = over_https
-        self.name = "__Host-visit" if over_https else "visit"
+        self.name = f"{'__Host-' if over_https else ''}visit-{region}"
 
     def read(self, request: Request) -> Held | None:
         """What the browser brought back; None when there is nothing or it isn't ours."""

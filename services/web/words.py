@@ -42,9 +42,14 @@ SAID = {
     "counted": N_("Thank you. The head count is kept."),
     "research-on": N_("You are part of the research now. You can withdraw just as easily."),
     "research-off": N_("Withdrawn. Your research rows will be deleted within seven days."),
-    "passphrase": N_("Your passphrase is changed. Sign in with the new one."),
+    "passphrase": N_(
+        "Your passphrase is changed. Sign in with the new one. Other devices are signed out at the latest within five"
+        " minutes."
+    ),
     "signed-out": N_("You are signed out."),
-    "signed-out-everywhere": N_("You are signed out on every device."),
+    "signed-out-everywhere": N_(
+        "You are signed out here, and on every other device at the latest within five minutes."
+    ),
 }
 
 # What a problem's `type` means to the person it happened to.

@@ -9,6 +9,7 @@ from tests.web.conftest import People
 
 PAGE = "/forum/community"
 TELLS = (
+    "På siden til navnet står også navnet på denne regionen, Peercafe Nord.",
     "Alle deltakere og erfaringskonsulenter kan lese det",
     "Jo mindre et hjemsted er",
     "kan ikke tas tilbake",
@@ -40,8 +41,14 @@ def test_a_member_reads_what_showing_tells_then_shows_then_hides_it(
         assert words in writer.page.text
     assert community not in reader.open(thread).text, "looking shows nothing"
     writer.press("Vis hjemstedet mitt")
-    assert f"{community} (Peercafe Nord) står ved siden av forumnavnet ditt" in writer.page.text
+    assert (
+        f"{community} står ved siden av forumnavnet ditt, og på siden til navnet står Peercafe Nord"
+        in writer.page.text
+    )
     assert community in reader.open(thread).text
+    assert "Peercafe North" not in reader.page.text.split("Det gikk.")[0].split(community)[1], (
+        "the region is on the name's page"
+    )
     reader.follow(_name_of(writer))
     assert f"They show where they belong: {community}, Peercafe North." in reader.page.text
 

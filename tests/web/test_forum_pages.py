@@ -7,6 +7,8 @@ import pytest
 from tests.web.browser import Browser
 from tests.web.conftest import People
 
+COOKIE = "visit-north"
+
 
 @pytest.fixture(scope="module")
 def community(people: People) -> str:
@@ -134,8 +136,8 @@ def test_a_text_written_while_signed_out_elsewhere_is_still_there(reader: Browse
     browser = reader
     browser.open("/forum/write")
     form, _ = browser.form("Send", "/forum/write")
-    visit = browser.http.cookies["visit"]
-    browser.http.cookies.delete("visit")
+    visit = browser.http.cookies[COOKIE]
+    browser.http.cookies.delete(COOKIE)
     browser.post(
         form.action,
         form.values | {"title": "Kveld", "wish": "listen", "body": "Det tok en time å skrive dette."},
@@ -146,8 +148,8 @@ def test_a_text_written_while_signed_out_elsewhere_is_still_there(reader: Browse
     assert again["body"] == "Det tok en time å skrive dette."
     assert again["wish"] == "listen"
     assert again["key"] == form.values["key"]
-    browser.http.cookies.delete("visit")
-    browser.http.cookies.set("visit", visit)  # signed in again in another tab
+    browser.http.cookies.delete(COOKIE)
+    browser.http.cookies.set(COOKIE, visit)  # signed in again in another tab
     browser.press("Prøv igjen")
     assert "Skjemaet var blitt gammelt" in browser.page.text, "its form token was another session's"
     browser.press("Prøv igjen")

@@ -30,6 +30,7 @@ def test_a_changed_passphrase_signs_out_everywhere(people: People) -> None:
     assert "That isn’t your passphrase" in browser.page.text
     browser.press("Change passphrase", passphrase=PASSPHRASE, new_passphrase="ny lykt gammel bølge")
     assert "Sign in with the new one" in browser.page.text
+    assert "at the latest within five minutes" in browser.page.text, "tokens elsewhere live that long"
     browser.press("Sign in", sign_in_name=name, passphrase="ny lykt gammel bølge")
     assert "Next café" in browser.page.text
 
@@ -51,6 +52,7 @@ def test_data_comes_in_parts_and_erasing_gives_a_receipt_once(people: People) ->
     browser.open("/me/erase")
     browser.press("Slett alt", sure="yes", passphrase="feil feil feil feil")
     assert "Det er ikke passfrasen din" in browser.page.text
+    assert "alle andre enheter senest innen fem minutter" in browser.open("/me/erase").text
     browser.press("Slett alt", passphrase=PASSPHRASE)
     assert "Kryss av" in browser.page.text
     browser.press("Slett alt", sure="yes", passphrase=PASSPHRASE)

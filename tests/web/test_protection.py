@@ -5,6 +5,7 @@ These need no service behind the web client: what is tested happens before one i
 
 import json
 from collections.abc import AsyncIterator
+from http.cookiejar import CookieJar
 
 import httpx
 import pytest
@@ -19,13 +20,14 @@ from services.web.settings import Settings
 from tests.region.running import ROOT
 
 SECRET = "a secret of this test only, long enough"
+COOKIE = SessionCookie(SECRET, "north", over_https=False)
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
 
-def _settings(public_url: str) -> Settings:
+def _settings(public_url: str, region: str) -> Settings:
     key = OKPKey.generate_key("Ed25519")
     return Settings(
-        region_file=ROOT / "deploy" / "regions" / "north.toml",
+        region_file=ROOT / "deploy" / "regions" / f"{region}.toml",
         gateway_url=NOBODY,
         public_url=public_url,
         secret=SecretStr(SECRET),
@@ -33,9 +35,9 @@ def _settings(public_url: str) -> Settings:
     )
 
 
-def _client(public_url: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(_settings(public_url)))
-    return httpx.AsyncClient(transport=transport, base_url=public_url)
+def _client(public_url: str, region: str = "north", jar: CookieJar | None = None) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_app(_settings(public_url, region)))
+    return httpx.AsyncClient(transport=transport, base_url=public_url, cookies=jar)
 
 
 @pytest.fixture
@@ -50,17 +52,22 @@ async def secure() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def _signed_in(client: httpx.AsyncClient, name: str = "visit") -> Held:
+def _signed_in(client: httpx.AsyncClient) -> Held:
     """Puts a cookie as signing in would; returns what it holds."""
     held = Held.anonymous().signed_in("an opaque session", "member")
     response = Response()
-    SessionCookie(SECRET, over_https=name.startswith("__Host")).write(response, held)
-    client.cookies.set(name, response.headers["set-cookie"].split(";")[0].split("=", 1)[1].strip('"'))
+    COOKIE.write(response, held)
+    client.cookies.set(COOKIE.name, response.headers["set-cookie"].split(";")[0].split("=", 1)[1].strip('"'))
     return held
 
 
+def _token_in(answer: httpx.Response) -> str:
+    """The form token that a page brings."""
+    return answer.text.split('name="form_token" value="')[1].split('"')[0]
+
+
 def _token(held: Held) -> str:
-    return SessionCookie(SECRET, over_https=False).form_token(held)
+    return COOKIE.form_token(held)
 
 
 PUBLIC = (
@@ -109,7 +116,7 @@ async def test_help_and_leaving_are_one_tap_away_everywhere(plain: httpx.AsyncCl
 
 async def test_the_cookie_is_sealed_and_kept_from_scripts(plain: httpx.AsyncClient) -> None:
     cookie = (await plain.get("/sign-in")).headers["set-cookie"]
-    assert cookie.startswith("visit=")
+    assert cookie.startswith("visit-north=")
     for flag in ("HttpOnly", "SameSite=lax", "Path=/"):
         assert flag in cookie
     assert "Secure" not in cookie, "plain http on localhost"
@@ -118,17 +125,29 @@ async def test_the_cookie_is_sealed_and_kept_from_scripts(plain: httpx.AsyncClie
 
 async def test_over_https_the_cookie_is_bound_to_the_host(secure: httpx.AsyncClient) -> None:
     answer = await secure.get("/sign-in")
-    assert answer.headers["set-cookie"].startswith("__Host-visit=")
+    assert answer.headers["set-cookie"].startswith("__Host-visit-north=")
     assert "Secure" in answer.headers["set-cookie"]
     assert "Domain" not in answer.headers["set-cookie"]
     assert "max-age" in answer.headers["strict-transport-security"]
 
 
+async def test_two_regions_on_one_machine_keep_each_others_visits() -> None:
+    jar = CookieJar()  # as a browser's: it doesn't tell ports apart
+    north, south = (
+        _client("http://localhost:8080", "north", jar),
+        _client("http://localhost:8081", "south", jar),
+    )
+    async with north, south:
+        before = _token_in(await north.get("/sign-in"))
+        assert _token_in(await south.get("/sign-in")) != before
+        assert _token_in(await north.get("/sign-in")) == before
+
+
 async def test_a_changed_cookie_is_nobody(plain: httpx.AsyncClient) -> None:
     _signed_in(plain)
-    value = plain.cookies["visit"]
+    value = plain.cookies[COOKIE.name]
     plain.cookies.clear()
-    plain.cookies.set("visit", value[:-6] + "AAAAAA")
+    plain.cookies.set(COOKIE.name, value[:-6] + "AAAAAA")
     assert (await plain.get("/me")).headers["location"] == "/sign-in"
 
 
@@ -148,8 +167,8 @@ async def test_the_page_that_was_asked_for_is_kept_sealed_while_signing_in(
     answer = await plain.get(asked, headers={"host": host})
     assert answer.headers["location"] == "/sign-in", "it stands in no address"
     value = answer.headers["set-cookie"].split(";")[0].split("=", 1)[1].strip('"')
-    request = Request({"type": "http", "headers": [(b"cookie", f"visit={value}".encode())]})
-    held = SessionCookie(SECRET, over_https=False).read(request)
+    request = Request({"type": "http", "headers": [(b"cookie", f"{COOKIE.name}={value}".encode())]})
+    held = COOKIE.read(request)
     assert held is not None
     assert (held.session, held.wanted) == (None, wanted or asked)
 
@@ -157,7 +176,7 @@ async def test_the_page_that_was_asked_for_is_kept_sealed_while_signing_in(
 async def test_a_form_open_elsewhere_stays_good_when_somebody_is_sent_to_sign_in(
     plain: httpx.AsyncClient,
 ) -> None:
-    token = (await plain.get("/join")).text.split('name="form_token" value="')[1].split('"')[0]
+    token = _token_in(await plain.get("/join"))
     await plain.get("/forum")
     assert f'value="{token}"' in (await plain.get("/join")).text
 
@@ -208,7 +227,7 @@ async def test_leaving_clears_the_device_and_needs_neither_token_nor_services(
     )
     assert answer.status_code == 303, "the address says nothing, and a reload asks nothing"
     assert answer.headers["clear-site-data"] == '"cache", "cookies", "storage"'
-    assert 'visit=""' in answer.headers["set-cookie"]
+    assert f'{COOKIE.name}=""' in answer.headers["set-cookie"]
     shown = await plain.get(answer.headers["location"])
     assert "Waffles" in shown.text
     assert "eercafe" not in shown.text

@@ -81,6 +81,8 @@ def test_a_pause_says_why_and_until_when_and_keeps_what_was_written(
     form, _ = writer.form("Send", "/replies")
     kari.open(thread)
     kari.follow("A pause for the writer")
+    assert "Counts only if the writer belongs to this region" in kari.page.text
+    assert "Elsewhere nobody reads them" in kari.page.text
     assert "not write, edit or react" in kari.page.text
     kari.press("Begin the pause", days="7", category="unkind", reason=REASON)
     assert REASON in kari.page.text
