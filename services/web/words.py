@@ -107,7 +107,8 @@ PROBLEMS = {
         " what was written under it stays."
     ),
     "name-not-possible": N_(
-        "A forum name has 2 to 30 letters, digits and spaces, and doesn’t sound like staff. Please choose another."
+        "A forum name has 2 to 30 letters, digits and spaces. If yours has, it sounds too much like staff. Please choose"
+        " another."
     ),
     "profile-exists": N_("You have a forum name already."),
     "name-is-fixed": N_("A peer consultant’s name is the one chosen at joining."),
