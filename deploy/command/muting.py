@@ -20,12 +20,15 @@ def set_muted(data: Path, here: str | None, region: str, *, muted: bool) -> None
             if muted
             else f"{region} isn't muted."
         )
+    print(done(data, here, region, muted=muted))  # noqa: T201
+
+
+def done(data: Path, here: str | None, region: str, *, muted: bool) -> str:
+    """What counts from now on, and the command that takes a mute back."""
+    if not muted:
+        return f"All decisions of {region} count here again, those made meanwhile as well."
     back = command(f"federation unmute {region}", data, here)
-    print(  # noqa: T201
-        f"No decision of {region} counts here any more; `{back}` takes that back."
-        if muted
-        else f"All decisions of {region} count here again, those made meanwhile as well."
-    )
+    return f"No decision of {region} counts here any more; `{back}` takes that back."
 
 
 async def _set(settings: Any, region: str, *, muted: bool) -> None:

@@ -1,4 +1,4 @@
-"""docs/federation.md: its commands are ones that there are, and its table of what crosses a border is the contracts'."""
+"""docs/federation.md: its commands, and the README's, are ones that there are, and its table of what crosses a border is the contracts'."""
 
 import re
 import shlex
@@ -17,15 +17,16 @@ from shared.contracts.payloads.payload import State
 from shared.contracts.topics import CATALOGUE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "federation.md"
+README = DOCUMENT.parents[1] / "README.md"
 TABLE = re.compile(r"<!-- crossing: [^\n]*-->\n(.*?)<!-- crossing end -->", re.DOTALL)
 ROW = re.compile(r"^\| `(shared\.[a-z0-9.]+)` \| ([^|]*) \|", re.MULTILINE)
 
 
-def commands() -> list[list[str]]:
-    """What stands behind `peercafe` in the page's shell blocks."""
-    blocks = re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+def commands(document: Path = DOCUMENT) -> list[list[str]]:
+    """What stands behind `peercafe` in a page's shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    return [line[1:] for line in lines if line[:1] == ["peercafe"]]
+    return [line[1:] for line in lines if line and Path(line[0]).name == "peercafe"]
 
 
 def command_of(words: list[str]) -> tuple[Any, list[str]]:
@@ -37,8 +38,10 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
     return found, words
 
 
-@pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_every_command_of_the_page_is_understood(command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [*commands(), *(one for one in commands(README) if one != ["--help"])], ids=" ".join
+)
+def test_every_command_of_the_pages_is_understood(command: list[str]) -> None:
     found, words = command_of(command)
     found.make_context(command[-len(words) - 1], words)  # raises UsageError for what isn't an option of it
 

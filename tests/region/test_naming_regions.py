@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from deploy.command import options
 from deploy.command.main import app
+from deploy.command.muting import done
 from deploy.command.two_regions import opening
 from deploy.embedded.addresses import REGION_FILE
 from deploy.federation.running import Running, folder_of, listen
@@ -94,6 +95,11 @@ def test_an_advised_command_names_region_and_folder_where_they_are_needed(
     data: Path, region: str | None, typed: str
 ) -> None:
     assert options.command("status", data, region) == typed
+
+
+def test_a_mute_is_taken_back_by_the_command_that_it_says() -> None:
+    said = done(options.DATA, "north", "south", muted=True)
+    assert "`.venv/bin/peercafe federation unmute south --region north`" in said
 
 
 async def test_a_first_invitation_is_said_beside_the_address_where_it_is_used(tmp_path: Path) -> None:
