@@ -11,8 +11,9 @@ ZONE = "Europe/Oslo"
 
 
 def a_cafe(community: str, **changed: object) -> dict[str, object]:
-    """A café that began a quarter of an hour ago."""
-    starts = datetime.now(ZoneInfo(ZONE)) - timedelta(minutes=15)
+    """A café of today that began a quarter of an hour ago; just after midnight, at midnight: days that have passed are refused."""
+    now = datetime.now(ZoneInfo(ZONE))
+    starts = max(now - timedelta(minutes=15), now.replace(hour=0, minute=0))
     return {
         "community_id": community,
         "starts": starts.strftime("%Y-%m-%dT%H:%M"),
