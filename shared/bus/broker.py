@@ -33,7 +33,6 @@ METADATA_AGE_MS = 30_000  # how soon a pattern finds a new topic
 SESSION_TIMEOUT_MS = 45_000
 REBALANCE_TIMEOUT_MS = 60_000
 WAIT_FOR_RECORDS_MS = 60_000
-COMMIT_PAUSE = 0.1  # a commit costs a round trip and a record of Kafka's own
 COMMIT_SECONDS = 5.0  # with a batch's drain less than the rebalance timeout
 ABANDON_SECONDS = 0.5
 BOOTSTRAP_SECONDS = 2.0  # for an answer that is on its way when the start is given up
@@ -44,50 +43,41 @@ header_names.install()
 
 
 class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """aiokafka's consumer, patient, able to say how it is, and neither idle while it commits nor committing all the time."""
+    """aiokafka's consumer, patient, able to say how it is, and not idle while it commits."""
 
-    def __init__(self, *topics: str, **options: Any) -> None:
-        super().__init__(*topics, **options)
-        self._handled: tuple[Any, dict[TopicPartition, Any]] | None = None  # an assignment, and how far in it
-        self._committing: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
+    _committing: asyncio.Task[None] | None = None
 
     async def commit(self) -> None:
-        """Have what has been handled up to now committed, while the next batches are handled.
+        """Commit what has been handled up to now, while the next batch is handled.
 
-        At once, or COMMIT_PAUSE after the last commit, together with what comes until then. One that fails is made good by
-        the next. What isn't committed yet comes again where a process is killed, or can't settle.
+        One commit is under way at a time. One that fails is made good by the next; until then its records would come
+        again to whoever takes the partitions over.
         """
         subscription = self._subscription.subscription
         if subscription is None or subscription.assignment is None:
             return
         # Taken now: the next batch moves the positions before it is handled.
-        self._handled = subscription.assignment, subscription.assignment.all_consumed_offsets()
-        if self._committing is None or self._committing.done():
-            self._committing = asyncio.create_task(self._commit_handled())
+        offsets = subscription.assignment.all_consumed_offsets()
+        if self._committing is not None:
+            await asyncio.wait([self._committing])
+        self._committing = asyncio.create_task(self._commit(subscription.assignment, offsets))
+        for _ in range(2):  # aiokafka's steps until the request has left
+            await asyncio.sleep(0)
 
-    async def _commit_handled(self) -> None:
-        while self._handled is not None:
-            (assignment, offsets), self._handled = self._handled, None
-            try:
-                await self._coordinator.commit_offsets(assignment, offsets)
-            except KafkaError as error:
-                structlog.get_logger().warning("what was handled isn't committed yet", **describe(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(COMMIT_PAUSE):
-                    await self._hurry.wait()
+    async def _commit(self, assignment: Any, offsets: dict[TopicPartition, Any]) -> None:
+        try:
+            await self._coordinator.commit_offsets(assignment, offsets)
+        except KafkaError as error:
+            structlog.get_logger().warning("what was handled isn't committed yet", **describe(error))
 
     async def settle(self) -> None:
-        """Commit what has been handled, in at most COMMIT_SECONDS, or give it up.
+        """Wait for the commit under way, at most COMMIT_SECONDS, then give it up.
 
         aiokafka would try it for ever, and under whatever membership it has by then: a place that another process has
         passed meanwhile would go back.
         """
         if self._committing is not None:
-            self._hurry.set()
             _, late = await asyncio.wait([self._committing], timeout=COMMIT_SECONDS)
-            self._hurry.clear()
-            self._handled = None
             for commit in late:
                 commit.cancel()
 

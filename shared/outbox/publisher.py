@@ -82,9 +82,9 @@ class Publisher:
         if producer is None:
             raise KafkaConnectionError("there is no producer")
         parts = await self._parts(producer, rows, blocked)
-        sending = [self._send_part(producer, part, part_rows) for part, part_rows in parts.items()]
-        # One is awaited as it is: a task costs as much as its sending.
-        sent = [await sending[0]] if len(sending) == 1 else await asyncio.gather(*sending)
+        sent = await asyncio.gather(
+            *(self._send_part(producer, part, part_rows) for part, part_rows in parts.items())
+        )
         acknowledged: list[int] = []
         failed = False
         for (part, part_rows), count in zip(parts.items(), sent, strict=True):

@@ -7,7 +7,6 @@ held by the connection that reads and deletes, so whoever loses the lock can del
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,6 @@ LOCK = 0x70656572_72656C79  # any constant: each service has a database of its o
 BATCH = 500
 SHORTEST_POLL, LONGEST_POLL = 0.02, 1.0
 RETRY_LOCK = 1.0
-SETTLE_PAUSE = 0.05  # settling costs as much as reading: under load several batches are settled together
-LAST_SETTLE_SECONDS = 2.0
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 10.0
 DELETED_WHEN_SENT = [topic.name for topic in CATALOGUE if topic.when_sent is WhenSent.DELETE]
 
@@ -74,8 +71,6 @@ class Relay:
         self._wakes = Wakes(settings.redis_url.get_secret_value(), settings.redis_prefix)
         self.published = Counter[str]()  # rows that Kafka took, by topic
         self._failures = 0
-        self._unsettled: list[int] = []  # rows that Kafka has, and the outbox still
-        self._settled_at = 0.0  # of the monotonic clock
         self._forgot_on: object = None
         self._logger = structlog.get_logger().bind(service=service)
 
@@ -89,7 +84,7 @@ class Relay:
         return self._failures > 0
 
     async def run(self) -> None:
-        """Publish for ever; ends only by cancellation. Rows whose sending that cuts short may go out twice."""
+        """Publish for ever; ends only by cancellation. Rows sent but not yet deleted then go out twice."""
         try:
             while True:
                 try:
@@ -131,14 +126,12 @@ class Relay:
                 if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
                     break
                 await asyncio.sleep(RETRY_LOCK)
-            self._unsettled = []
             await self._wakes.listen()
             try:
                 await _while_open(connection, self._publish_while_locked(connection))
             finally:
                 # Before the lock goes: nothing may arrive from here once another relay publishes.
                 await self._publisher.abandon()
-                await self._settle_at_last(connection)
                 await self._wakes.stop_listening()
         finally:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -149,8 +142,6 @@ class Relay:
         while True:
             self._wakes.clear()
             swept = await self.sweep(connection)
-            if swept.blocked or not swept.published:
-                await self._settle(connection)
             if swept.blocked:
                 self._failures += 1
                 await asyncio.sleep(self._back_off())
@@ -159,63 +150,49 @@ class Relay:
             pause = SHORTEST_POLL if swept.published else min(pause * 2, LONGEST_POLL)
             if not swept.published:
                 await self._keep_house(connection)
-            if await self._wakes.wait(min(pause, SETTLE_PAUSE) if self._unsettled else pause):
+            if await self._wakes.wait(pause):
                 pause = SHORTEST_POLL
 
     async def sweep(self, connection: Any) -> Swept:
-        """Publish from the lowest row on, until none is left and no wake has come. The last rows may still be unsettled.
+        """Publish from the lowest row on, until none is left and no wake has come.
 
-        While a batch is sent, those before it are settled where that is due, and the next is read if this one is full.
-        So a row that is committed meanwhile waits for the sending and one reading, not for the settling. What is not
-        settled when this ends early is the last of what was sent: it goes out again in its order.
+        While a batch is sent, the one before it is settled, and the next is read if this one is full. So a row that is
+        committed meanwhile waits for the sending and one reading, not for the settling. What is not settled when this
+        ends early is the last of what was sent: it goes out again in its order.
         """
-        published, blocked = 0, set[Partition]()
-        rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH, self._unsettled)
+        published, blocked, unsettled = 0, set[Partition](), list[int]()
+        rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH, unsettled)
         while rows:
             await self._take_over(connection)
             if not self._publisher.connected:
                 blocked.update((row["topic"], -1) for row in rows)
                 break  # a long queue isn't gone through, and Kafka asked again for each batch of it
+            sending = asyncio.create_task(self._publisher.publish(rows, blocked))
             following: Sequence[Row] = []
-            if len(rows) == BATCH or self._settling_is_due():
-                sending = asyncio.create_task(self._publisher.publish(rows, blocked))
-                try:
-                    await self._settle(connection)
-                    if len(rows) == BATCH:
-                        following = await connection.fetch(READ, rows[-1]["seq"], BATCH, [])
-                    sent = await sending
-                finally:
-                    sending.cancel()
-                    await asyncio.wait([sending])
-            else:
-                sent = await self._publisher.publish(rows, blocked)
-            self._unsettled += sent
-            taken = set(sent)
+            try:
+                await self._settle(connection, unsettled)
+                if len(rows) == BATCH:
+                    following = await connection.fetch(READ, rows[-1]["seq"], BATCH, [])
+                unsettled = await sending
+            finally:
+                sending.cancel()
+                await asyncio.wait([sending])
+            taken = set(unsettled)
             self.published.update(row["topic"] for row in rows if row["seq"] in taken)
-            published += len(sent)
+            published += len(unsettled)
             if not blocked:
                 self._failures = 0  # a sweep lasts for as long as rows come
                 if not following and self._wakes.heard():
                     # From the lowest number again: it may have been committed after higher ones were sent.
-                    following = await connection.fetch(READ, 0, BATCH, self._unsettled)
+                    following = await connection.fetch(READ, 0, BATCH, unsettled)
             rows = following
+        await self._settle(connection, unsettled)
         return Swept(published, frozenset(blocked))
 
-    def _settling_is_due(self) -> bool:
-        return bool(self._unsettled) and time.monotonic() >= self._settled_at + SETTLE_PAUSE
-
-    async def _settle(self, connection: Any) -> None:
+    async def _settle(self, connection: Any, acknowledged: list[int]) -> None:
         """Take rows that Kafka has out of the outbox, on the connection that holds the lock."""
-        if self._unsettled:
-            await connection.execute(SETTLE, self._unsettled, clock.today(), DELETED_WHEN_SENT)
-            self._unsettled = []
-        self._settled_at = time.monotonic()
-
-    async def _settle_at_last(self, connection: Any) -> None:
-        """Before the lock goes, where it is held still; else the next relay sends these rows again."""
-        with contextlib.suppress(Exception):  # whatever it is: a relay that is cancelled must end
-            async with asyncio.timeout(LAST_SETTLE_SECONDS):
-                await self._settle(connection)
+        if acknowledged:
+            await connection.execute(SETTLE, acknowledged, clock.today(), DELETED_WHEN_SENT)
 
     async def _take_over(self, connection: Any) -> None:
         """Have the one producer that Kafka hears, and the lock still. Raises what asyncpg does when it is lost.

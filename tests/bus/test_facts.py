@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from aiokafka.structs import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -116,31 +115,6 @@ async def test_the_batch_in_hand_is_not_acknowledged_with_the_one_before(service
         await at_work.wait()
         await eventually(is_acknowledged)
     assert await is_acknowledged()
-
-
-async def test_what_is_handled_is_acknowledged_before_partitions_go_elsewhere_and_at_a_stop(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.bus.broker.COMMIT_PAUSE", 3600.0)
-    group = service.group("late")
-    first, second = service.bus("0"), service.bus("1")
-    for bus in (first, second):
-        subscribe_facts(bus, service.facts, group=group, apply=note_down)
-
-    async def handled(count: int) -> None:
-        for partition in range(2):
-            await service.put(service.facts.name, NOTICE, partition=partition)
-        await eventually(lambda: service.has("SELECT 1 FROM inbox HAVING count(*) = :n", n=count))
-
-    async with running(first):
-        await handled(2)
-        await handled(4)
-        async with running(second):
-            await eventually(lambda: len(second.clients()[group].assignment()) == 1)
-            await handled(6)
-            await handled(8)
-    assert first.consumers[group].duplicates + second.consumers[group].duplicates == 0
-    assert await service.committed(group) == {TopicPartition(service.facts.name, one): 4 for one in range(2)}
 
 
 async def test_two_processes_share_the_partitions_and_each_fact_takes_effect_once(service: Service) -> None:

@@ -179,20 +179,6 @@ async def test_a_commit_here_or_in_another_process_wakes_it(
     await elsewhere.close()
 
 
-async def test_a_relay_that_is_stopped_settles_what_it_has_sent(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for pause in ("SETTLE_PAUSE", "SHORTEST_POLL", "LONGEST_POLL"):
-        monkeypatch.setattr(f"shared.outbox.relay.{pause}", 3600.0)
-    relay = Relay("forum", service.settings)
-    await add(service, "sent")
-    async with relaying(relay):
-        await eventually(lambda: relay.published.total() == 1)
-        assert await service.fetch("SELECT 1 FROM outbox_sent") == []
-    assert len(await service.fetch("SELECT 1 FROM outbox_sent")) == 1
-    assert await service.fetch("SELECT 1 FROM outbox") == []
-
-
 async def test_a_commit_during_another_ones_wake_and_the_last_before_a_stop_wake_it_too(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
