@@ -5,8 +5,9 @@ Nothing is ever deleted here and no partition taken away; a topic of the cluster
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -18,6 +19,9 @@ from shared.contracts.topics import Topic
 from shared.settings import KafkaSettings
 
 ALREADY_THERE = 36  # TOPIC_ALREADY_EXISTS
+TAKEN_SECONDS = 30.0
+Config = Mapping[str, str]
+T = TypeVar("T")
 
 
 @dataclass
@@ -37,13 +41,24 @@ async def apply(
     `patience`: seconds during which a broker that isn't ready yet is asked again.
     Raises KafkaError when it still refuses.
     """
-    deadline = time.monotonic() + patience
     topics = list(catalogue)
+    return await _patiently(kafka, lambda admin: _apply(admin, topics, replication), patience)
+
+
+async def configure(kafka: KafkaSettings, topic: str, config: Config, *, patience: float = 60) -> None:
+    """Give one topic exactly these settings; the broker goes by them on return. Patience and errors as `apply`."""
+    await _patiently(kafka, lambda admin: _configure(admin, {topic: config}), patience)
+
+
+async def _patiently(
+    kafka: KafkaSettings, work: Callable[[AIOKafkaAdminClient], Awaitable[T]], patience: float
+) -> T:
+    deadline = time.monotonic() + patience
     while True:
         admin = make_admin(kafka, "peercafe-topics")
         try:
             await admin.start()
-            return await _apply(admin, topics, replication)
+            return await work(admin)
         except (KafkaError, OSError):
             if time.monotonic() > deadline:
                 raise
@@ -76,11 +91,9 @@ async def _apply(admin: AIOKafkaAdminClient, topics: list[Topic], replication: i
     if narrow:
         await admin.create_partitions({topic.name: NewPartitions(topic.partitions) for topic in narrow})
         applied.widened = [topic.name for topic in narrow]
-    kept = [topic for topic in topics if topic.name in there]
-    different = await _different(admin, kept) if kept else []
-    if different:
-        await admin.alter_configs([_resource(topic, with_values=True) for topic in different])
-        applied.configured = [topic.name for topic in different]
+    kept = {topic.name: topic.config for topic in topics if topic.name in there}
+    applied.configured = await _different(admin, kept)
+    await _configure(admin, {name: kept[name] for name in applied.configured})
     return applied
 
 
@@ -94,14 +107,26 @@ async def _until_led(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
         await asyncio.sleep(0.05)
 
 
-def _resource(topic: Topic, *, with_values: bool) -> ConfigResource:
-    return ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config if with_values else None)
+async def _configure(admin: AIOKafkaAdminClient, wanted: Mapping[str, Config]) -> None:
+    if not wanted:
+        return
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, config) for name, config in wanted.items()]
+    for response in await admin.alter_configs(resources):
+        for code, _message, _kind, name in response.resources:
+            if code:
+                raise for_code(code)(f"topic {name} can't be set up")
+    # The answer says that the controller has written it down; the broker hears of that a moment later.
+    async with asyncio.timeout(TAKEN_SECONDS):
+        while await _different(admin, wanted):  # noqa: ASYNC110  Kafka tells nobody when it is done
+            await asyncio.sleep(0.05)
 
 
-async def _different(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Topic]:
-    """Topics whose settings in the cluster aren't the catalogue's."""
+async def _different(admin: AIOKafkaAdminClient, wanted: Mapping[str, Config]) -> list[str]:
+    """Topics whose settings in the cluster aren't these."""
     found: dict[str, dict[str, str]] = {}
-    for response in await admin.describe_configs([_resource(topic, with_values=False) for topic in topics]):
-        for _code, _message, _kind, name, entries in response.resources:
-            found[name] = {entry[0]: entry[1] for entry in entries}
-    return [topic for topic in topics if not topic.config.items() <= found.get(topic.name, {}).items()]
+    if wanted:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, None) for name in wanted]
+        for response in await admin.describe_configs(resources):
+            for _code, _message, _kind, name, entries in response.resources:
+                found[name] = {entry[0]: entry[1] for entry in entries}
+    return [name for name, config in wanted.items() if not config.items() <= found.get(name, {}).items()]

@@ -13,6 +13,7 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from deploy.kafka.topics import apply as make_topics
+from deploy.kafka.topics import configure
 from shared import clock
 from shared.bus.broker import BATCH, connection
 from shared.bus.dead_letters import original, replay
@@ -66,7 +67,7 @@ POISONS: dict[str, tuple[Headers, bytes | None, bytes | None, str]] = {
 async def test_each_kind_of_poison_is_set_aside_and_nothing_else(service: Service, around: int) -> None:
     topic = replace(service.facts, name=f"{service.facts.name}-large", partitions=len(POISONS))
     await make_topics(service.kafka, [topic])
-    await _accept_large(service, topic)
+    await configure(service.kafka, topic.name, topic.config | {"max.message.bytes": str(8 * 1024 * 1024)})
     await _put_around(service, topic, around)
     group = service.group("poison")
     bus = service.bus()
@@ -137,20 +138,6 @@ async def put_by_bytes(
         return bool(error == 0)
 
     await eventually(taken)
-
-
-async def _accept_large(service: Service, topic: Topic) -> None:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    from shared.bus.broker import make_admin
-
-    admin = make_admin(service.kafka, "test")
-    await admin.start()
-    try:
-        config = topic.config | {"max.message.bytes": str(8 * 1024 * 1024)}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
-    finally:
-        await admin.close()
 
 
 async def _put_around(service: Service, topic: Topic, around: int) -> None:

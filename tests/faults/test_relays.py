@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from deploy.kafka.topics import apply as make_topics
+from deploy.kafka.topics import configure
 from shared.contracts.payloads.forum import ThreadOpened
 from shared.contracts.topics import Topic
 from shared.database.engine import make_engine, make_sessions
@@ -83,7 +84,8 @@ async def test_three_relays_that_lose_their_lock_again_and_again_lose_no_row_and
         assert sum(len(set(versions)) for versions in by_key.values()) == 2400
 
         # What compaction leaves must be right too: segments close at once, and are cleaned as soon as Kafka looks.
-        await _close_segments_at_once(service, compacted)
+        quick = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
+        await configure(service.kafka, compacted.name, compacted.config | quick)
 
         async def is_compacted() -> bool:
             # A segment that is written to isn't cleaned, and closes only when something comes.
@@ -99,20 +101,6 @@ async def test_three_relays_that_lose_their_lock_again_and_again_lose_no_row_and
         for task in relays:
             task.cancel()
         await asyncio.wait(relays)
-
-
-async def _close_segments_at_once(service: Service, topic: Topic) -> None:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    from shared.bus.broker import make_admin
-
-    admin = make_admin(service.kafka, "test")
-    await admin.start()
-    try:
-        quick = topic.config | {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, quick)])
-    finally:
-        await admin.close()
 
 
 class Slow(Publisher):
