@@ -64,6 +64,10 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
             if settings.relay:
                 in_background(ends, relay.run())
             if settings.consumers:
+                # In a region alone nothing new waits.
+                announcing = (
+                    settings.announce_every_seconds if settings.neighbours else settings.tidy_every_seconds
+                )
                 for seconds, work, name in (
                     (settings.erase_every_seconds, due_work.erase, "erasures"),
                     (settings.pass_on_every_seconds, due_work.pass_on, "reports"),
@@ -71,7 +75,7 @@ def create_app(settings: Settings, fetch_keys: FetchKeys | None = None) -> FastA
                     (settings.tidy_every_seconds, due_work.tidy, "tidying"),
                     (settings.remind_every_seconds, due_work.remind, "reminders"),
                     (settings.release_held_every_seconds, due_work.project_again, "projections"),
-                    (settings.announce_every_seconds, due_work.announce, "posts that stand now"),
+                    (announcing, due_work.announce, "posts that stand now"),
                     (settings.digests_seconds, digests.round, "digests"),
                     (pace.moment.total_seconds(), digests.answer_when_heard, "answers to digests"),
                 ):

@@ -85,8 +85,10 @@ class DueWork:
             self.wake_relay()
 
     async def announce(self) -> None:
-        """Count and tell of posts that stand for others now."""
-        more = bool(self.home.apart)
+        """Count and tell of posts that stand for others now; in a region alone, of those that waited when its last neighbour
+        left.
+        """
+        more = True
         while more:
             async with self.sessions() as session, session.begin():
                 more = await announce_some(session, self.home.standing())

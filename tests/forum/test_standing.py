@@ -244,3 +244,22 @@ async def test_what_was_announced_stays_so_when_the_clock_is_set_back(scene: Sce
     scene.time.move(timedelta(minutes=6))
     await scene.applying.announce()
     assert await scene.place.rows(counted) == before
+
+
+async def test_what_still_waits_when_the_last_neighbour_leaves_is_counted_and_told(scene: Scene) -> None:
+    thread = await scene.bo.opens()
+    scene.time.move(timedelta(minutes=1))
+    await scene.read_back()
+    await scene.applying.announce()
+    await scene.ada.replies(thread, WORDS)
+    await scene.read_back()
+    waiting = "SELECT FROM posts_to_announce"
+    assert len(await scene.place.rows(waiting)) == 1
+    alone = Applying(scene.place)
+    try:
+        await alone.announce()
+    finally:
+        await alone.engine.dispose()
+    assert await scene.place.rows(waiting) == []
+    assert [row["replies"] for row in await scene.place.rows("SELECT replies FROM thread_activity")] == [1]
+    assert await asked_for(scene.place, scene.bo) == 1
