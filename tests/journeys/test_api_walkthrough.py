@@ -37,7 +37,7 @@ async def test_the_walk_from_an_invitation_to_a_reply_works_as_written(
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
