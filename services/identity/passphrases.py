@@ -63,10 +63,9 @@ class Passphrases:
             raise PassphraseTooCommon
 
     async def hash(self, passphrase: str) -> str:
-        """The verifier to keep: argon2id with its parameters and salt. Raises Busy."""
+        """The verifier to keep: argon2id with its parameters and salt. For whoever has a `place`."""
         loop = asyncio.get_running_loop()
-        with self.place():
-            return await loop.run_in_executor(self._threads, self._hasher.hash, normal(passphrase))
+        return await loop.run_in_executor(self._threads, self._hasher.hash, normal(passphrase))
 
     async def verify(self, verifier: str | None, passphrase: str) -> bool:
         """Whether they fit. Takes as long when there is no verifier (nobody has that name).

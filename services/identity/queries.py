@@ -23,6 +23,15 @@ VERIFIER_OF = text(
     " JOIN participants p ON p.id = c.participant_id"
     " WHERE c.kind = 'passphrase' AND c.participant_id = :participant"
 )
+RECOVERY_CODE = text(
+    "SELECT r.participant_id FROM recovery_codes r JOIN participants p ON p.id = r.participant_id"
+    " JOIN credentials c ON c.participant_id = r.participant_id"
+    " WHERE r.code_hash = :code AND c.kind = 'passphrase' AND c.identifier_hash = :name AND p.status = 'active'"
+)
+WAS_REPLACED = text(
+    "SELECT EXISTS (SELECT FROM security_log WHERE alias = :participant"
+    " AND event IN ('passphrase-changed', 'recovered'))"
+)
 COMMUNITIES = text(
     "SELECT id, name FROM communities WHERE id = ANY(CAST(:ids AS uuid[])) AND NOT erased ORDER BY name, id"
 )
@@ -79,6 +88,17 @@ async def verifier_by_name(session: AsyncSession, name_hash: bytes) -> Verifier 
 async def verifier_of(session: AsyncSession, participant_id: UUID) -> Verifier | None:
     """A participant's passphrase verifier."""
     return await _verifier(session, VERIFIER_OF, {"participant": participant_id})
+
+
+async def recovery_code_of(session: AsyncSession, name_hash: bytes, code_hash: bytes) -> UUID | None:
+    """Whose recovery code this is, if they have that sign-in name, too, and may sign in."""
+    found: UUID | None = await session.scalar(RECOVERY_CODE, {"name": name_hash, "code": code_hash})
+    return found
+
+
+async def passphrase_was_replaced(session: AsyncSession, participant_id: UUID) -> bool:
+    """Whether it isn't the one any more that they joined with."""
+    return bool(await session.scalar(WAS_REPLACED, {"participant": participant_id}))
 
 
 async def _verifier(session: AsyncSession, statement: Any, values: dict[str, Any]) -> Verifier | None:

@@ -64,7 +64,7 @@ class Throttle:
         """One try: forgotten with all before it when the block ends without an error. Raises SlowDown."""
         await self._take(name_hash)
         yield
-        await self._forget(name_hash)
+        await self.forget(name_hash)
 
     async def _take(self, name_hash: bytes) -> None:
         kept = timedelta(hours=self._settings.failures_kept_hours)
@@ -103,7 +103,8 @@ class Throttle:
             open_at = await session.scalar(OPEN_AT, {"name": name_hash})
         return (open_at - now).total_seconds() if open_at is not None else 1
 
-    async def _forget(self, name_hash: bytes) -> None:
+    async def forget(self, name_hash: bytes) -> None:
+        """The next try is the first again."""
         try:
             await self._redis.delete(self._key(name_hash))
         except (RedisError, OSError):

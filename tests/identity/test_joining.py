@@ -116,6 +116,27 @@ async def test_joining_again_by_the_same_request_gives_fresh_recovery_codes(iden
 
     assert (await recover(first[0])).status_code == 401
     assert (await recover(again.json()["recovery_codes"][0])).status_code == 201
+    recovered = await identity.client.post("/members", json=body)
+    assert (recovered.status_code, recovered.json()["type"]) == (404, "/problems/invitation-not-open")
+
+
+async def test_the_first_passphrase_draws_no_recovery_codes_once_it_was_replaced(identity: Identity) -> None:
+    """Whoever has seen the request of joining has seen the passphrase, too: another one ends what they can do."""
+    body = await identity.joining(await identity.invitation("member", [await identity.community()]))
+    assert (await identity.client.post("/members", json=body)).status_code == 201
+    person = Person(identity, body["sign_in_name"], [])
+    await person.sign_in()
+    lost = await identity.client.post("/members", json=body)
+    assert lost.status_code == 201, "the website signs in before its page has arrived"
+    change = {"passphrase": person.passphrase, "new_passphrase": "lanterns along the shore"}
+    assert (await person.call("PUT", "/me/passphrase", change)).status_code == 204
+    again = await identity.client.post("/members", json=body)
+    assert (again.status_code, again.json()["type"]) == (404, "/problems/invitation-not-open")
+    code = {"sign_in_name": person.sign_in_name, "recovery_code": lost.json()["recovery_codes"][0]}
+    kept = await identity.client.post(
+        "/recoveries", json=code | {"new_passphrase": "a passphrase of one's own"}
+    )
+    assert kept.status_code == 201, "those written down are good as before"
 
 
 async def test_who_has_left_cannot_be_joined_again(identity: Identity) -> None:

@@ -1,6 +1,7 @@
 """Signing in, staying in, and getting out."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,22 @@ import pytest
 from joserfc.jwk import OKPKey
 from sqlalchemy import text
 
+from services.identity.models.credentials import sign_in_name_hash
+from services.identity.passphrases import Passphrases
 from services.identity.settings import Settings
+from services.identity.use_cases import proofs
+from services.identity.use_cases.credentials import replace_passphrase
 from shared import clock
-from tests.identity.conftest import Identity, running
+from tests.identity.conftest import Identity, Person, running
+
+NEW = "lanterns along the shore"
+SESSIONS_OF = (
+    "SELECT 1 FROM sessions JOIN credentials USING (participant_id) WHERE credentials.identifier_hash = :name"
+)
+
+OWNER = text("SELECT participant_id FROM credentials WHERE identifier_hash = :name")
+NO_LIMIT = text("SET LOCAL transaction_timeout = 0")
+HELD_UP = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
@@ -194,7 +208,7 @@ async def test_a_recovery_code_lets_in_once_and_ends_every_session(identity: Ide
     before, code = person.session, person.recovery_codes[0]
 
     async def recover(code: str, name: str = person.sign_in_name) -> httpx.Response:
-        body = {"sign_in_name": name, "recovery_code": code, "new_passphrase": "lanterns along the shore"}
+        body = {"sign_in_name": name, "recovery_code": code, "new_passphrase": NEW}
         return await identity.client.post("/recoveries", json=body)
 
     assert problem(await recover(code, "somebody-else-is-this-name")) == (401, "recovery-failed")
@@ -206,17 +220,84 @@ async def test_a_recovery_code_lets_in_once_and_ends_every_session(identity: Ide
     assert problem(await recover(person.recovery_codes[1])) == (401, "recovery-failed"), "all are made anew"
     assert problem(await identity.exchange(before, "forum", "web")) == (400, "session-ended")
     assert problem(await person.sign_in()) == (401, "sign-in-failed")
-    assert (await person.sign_in("lanterns along the shore")).status_code == 201
+    assert (await person.sign_in(NEW)).status_code == 201
 
 
 async def test_a_new_passphrase_needs_the_old_one_and_signs_out_everywhere(identity: Identity) -> None:
     person = await identity.joined()
-    new = "lanterns along the shore"
-    wrong = {"passphrase": "not this one, surely", "new_passphrase": new}
+    wrong = {"passphrase": "not this one, surely", "new_passphrase": NEW}
     assert problem(await person.call("PUT", "/me/passphrase", wrong)) == (403, "wrong-passphrase")
     common = {"passphrase": person.passphrase, "new_passphrase": "password123"}
     assert problem(await person.call("PUT", "/me/passphrase", common)) == (422, "passphrase-too-common")
-    right = {"passphrase": person.passphrase, "new_passphrase": new}
+    right = {"passphrase": person.passphrase, "new_passphrase": NEW}
     assert (await person.call("PUT", "/me/passphrase", right)).status_code == 204
     assert problem(await person.exchange("forum")) == (400, "session-ended")
-    assert (await person.sign_in(new)).status_code == 201
+    assert (await person.sign_in(NEW)).status_code == 201
+
+
+async def _sign_in(person: Person) -> httpx.Response:
+    return await person.sign_in()
+
+
+async def _choose_another(person: Person) -> httpx.Response:
+    body = {"passphrase": person.passphrase, "new_passphrase": "a passphrase of the thief"}
+    return await person.call("PUT", "/me/passphrase", body)
+
+
+async def _erase(person: Person) -> httpx.Response:
+    return await person.call("POST", "/me/erasure", {"passphrase": person.passphrase})
+
+
+@pytest.mark.parametrize(
+    ("tried", "answered"),
+    [
+        (_sign_in, (401, "sign-in-failed")),
+        (_choose_another, (401, "sign-in-needed")),
+        (_erase, (401, "sign-in-needed")),
+    ],
+)
+async def test_a_passphrase_that_is_replaced_while_it_is_looked_at_is_worth_nothing(
+    identity: Identity,
+    monkeypatch: pytest.MonkeyPatch,
+    tried: Callable[[Person], Coroutine[Any, Any, httpx.Response]],
+    answered: tuple[int, str],
+) -> None:
+    """Argon2 takes long in a queue: what it found is a moment old when something is done for it."""
+    person = await identity.joined()
+    found, may_go_on, verify = asyncio.Event(), asyncio.Event(), Passphrases.verify
+
+    async def in_a_queue(passphrases: Passphrases, verifier: str | None, passphrase: str) -> bool:
+        fits = await verify(passphrases, verifier, passphrase)
+        found.set()
+        await may_go_on.wait()
+        return fits
+
+    with monkeypatch.context() as slowly:
+        slowly.setattr(Passphrases, "verify", in_a_queue)
+        async with asyncio.timeout(30), asyncio.TaskGroup() as asking:
+            asked = asking.create_task(tried(person))
+            await found.wait()
+            known = {"sign_in_name": person.sign_in_name, "recovery_code": person.recovery_codes[0]}
+            recovered = await identity.client.post("/recoveries", json=known | {"new_passphrase": NEW})
+            assert recovered.status_code == 201
+            may_go_on.set()
+    assert problem(asked.result()) == answered
+    name = sign_in_name_hash(person.sign_in_name, identity.app.state.service.keys)
+    assert not await identity.rows(SESSIONS_OF, name=name)
+    assert (await person.sign_in(NEW)).status_code == 201, "it is still its owner's"
+    assert len(await identity.rows(SESSIONS_OF, name=name)) == 1
+
+
+async def test_a_sign_in_waits_for_a_passphrase_that_is_just_being_replaced(identity: Identity) -> None:
+    person = await identity.joined()
+    name = sign_in_name_hash(person.sign_in_name, identity.app.state.service.keys)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as asking, identity.sessions.begin() as replacing:
+        await replacing.execute(NO_LIMIT)
+        credential = await proofs.locked(replacing, await replacing.scalar(OWNER, {"name": name}))
+        assert credential is not None
+        await replace_passphrase(replacing, credential, "of another passphrase", "passphrase-changed")
+        asked = asking.create_task(person.sign_in())
+        while not await identity.rows(HELD_UP) and not asked.done():
+            await asyncio.wait([asked], timeout=0.01)
+    assert problem(asked.result()) == (401, "sign-in-failed")
+    assert not await identity.rows(SESSIONS_OF, name=name)

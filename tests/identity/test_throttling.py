@@ -10,9 +10,12 @@ from joserfc.jwk import OKPKey
 from pydantic import SecretStr
 
 from deploy.embedded.ports import free_port
+from services.identity.policy.codes import RECOVERY_LENGTH, draw
 from services.identity.settings import Settings
 from shared import clock
 from tests.identity.conftest import Identity, Person, running
+
+NEW = "lanterns along the shore"
 
 
 @pytest.fixture(params=["redis", "no redis"])
@@ -83,7 +86,7 @@ async def test_recovery_codes_and_sensitive_steps_are_slowed_as_well(identity: I
     recovery = {
         "sign_in_name": person.sign_in_name,
         "recovery_code": "AAAA-AAAA-AAAA",
-        "new_passphrase": "lanterns along the shore",
+        "new_passphrase": NEW,
     }
     wrong = {"passphrase": "not this one, surely"}
     with clock.stopped_at(clock.now()):
@@ -91,6 +94,24 @@ async def test_recovery_codes_and_sensitive_steps_are_slowed_as_well(identity: I
         assert [waits(answer) for answer in answers] == [None] * 5 + [1]
         erasures = [await person.call("POST", "/me/erasure", wrong) for _ in range(6)]
         assert [waits(answer) for answer in erasures] == [None] * 5 + [1]
+
+
+async def recover(person: Person, code: str) -> httpx.Response:
+    body = {"sign_in_name": person.sign_in_name, "recovery_code": code, "new_passphrase": NEW}
+    return await person.identity.client.post("/recoveries", json=body)
+
+
+async def test_whoever_fails_at_somebodys_name_keeps_neither_their_codes_nor_them_out(
+    slowing: Identity,
+) -> None:
+    person = await slowing.joined()
+    with clock.stopped_at(clock.now()) as time_now:
+        while (wait := (await fail(person))[0]) != 60:
+            time_now.move(timedelta(seconds=wait or 0))
+        wrong = [await recover(person, draw(RECOVERY_LENGTH)) for _ in range(20)]
+        assert {answer.status_code for answer in wrong} == {401}
+        assert (await recover(person, person.recovery_codes[0])).status_code == 201
+        assert (await person.sign_in(NEW)).status_code == 201
 
 
 async def test_nobody_keeps_argon2_busy_by_changing_a_passphrase_over_and_over(identity: Identity) -> None:
@@ -127,3 +148,16 @@ async def test_whoever_finds_too_many_waiting_for_argon2_is_told_at_once_to_come
             ("/problems/not-now", "5")
         }
         assert (await person.sign_in()).status_code == 201, "the queue is free again"
+
+
+async def test_a_recovery_that_finds_too_many_waiting_for_argon2_is_not_a_failure(
+    settings: Settings, web_key: OKPKey
+) -> None:
+    settings = settings.model_copy(update={"argon2_queue": 1})
+    async with running(settings, web_key) as identity:
+        person = await identity.joined()
+        code = person.recovery_codes[0]
+        with identity.app.state.service.authentication.passphrases.place():
+            busy = [await recover(person, code) for _ in range(settings.failures_before_waiting + 1)]
+        assert {answer.status_code for answer in busy} == {503}
+        assert (await recover(person, code)).status_code == 201

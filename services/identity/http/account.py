@@ -53,9 +53,10 @@ async def choose_passphrase(body: PassphraseChange, caller: Confirming, session:
     """Another passphrase. Signs out everywhere, here too."""
     passphrases = here.authentication.passphrases
     passphrases.check(body.new_passphrase, "")
-    participant_id = await here.authentication.confirm(caller.alias, body.passphrase)
-    verifier = await passphrases.hash(body.new_passphrase)
-    await change_passphrase(session, participant_id, verifier)
+    checked = await here.authentication.confirm(caller.alias, body.passphrase)
+    with passphrases.place():
+        verifier = await passphrases.hash(body.new_passphrase)
+    await change_passphrase(session, checked, verifier)
 
 
 @router.post("/export")
@@ -67,8 +68,8 @@ async def export_account(session: Session, account: Account) -> AccountData:
 @router.post("/erasure", status_code=202)
 async def erase_account(body: Confirmation, caller: Confirming, session: Session, here: Here) -> Receipt:
     """Leave: erases the account now and, within seven days, all that the services have. Can't be undone."""
-    participant_id = await here.authentication.confirm(caller.alias, body.passphrase)
-    return Receipt(receipt=await leave(session, participant_id))
+    checked = await here.authentication.confirm(caller.alias, body.passphrase)
+    return Receipt(receipt=await leave(session, checked))
 
 
 @receipts.post("/look")

@@ -81,7 +81,10 @@ async def join_by_invitation(body: Joining, session: Session, here: Here) -> Rec
         answered = await idempotency.came_before(looking, secret, code_hash, "members", "", body)
         if not answered and await queries.open_invitation(looking, code_hash, clock.today()) is None:
             raise InvitationNotOpen  # before any work: whoever guesses codes keeps no hashing thread busy
-    verifier = "" if answered else await passphrases.hash(body.passphrase)
+    verifier = ""
+    if not answered:
+        with passphrases.place():
+            verifier = await passphrases.hash(body.passphrase)
     try:
         claim = await idempotency.claim(session, secret, code_hash, "members", "", body)
     except idempotency.IdempotencyKeyReused:

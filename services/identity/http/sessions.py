@@ -7,7 +7,6 @@ from fastapi.responses import JSONResponse
 
 from services.identity.errors import RequestNotUnderstood, SessionEnded
 from services.identity.http.service import Account, Here, not_stored
-from services.identity.models.credentials import sign_in_name_hash
 from services.identity.schemas import (
     Recovery,
     RecoveryCodes,
@@ -48,8 +47,8 @@ async def public_keys(here: Here, response: Response) -> dict[str, Any]:
 async def sign_in(body: SignIn, session: Session, here: Here) -> SessionOpened:
     """Sign in. The answer is the same, and takes as long, for a wrong name, a wrong passphrase and a suspended account."""
     await here.clients.check(body.client_id, body.client_assertion)
-    participant_id = await here.authentication.by_passphrase(body.sign_in_name, body.passphrase)
-    token, expires_at = await start_session(session, participant_id, body.client_id, here.lifetimes)
+    checked = await here.authentication.by_passphrase(body.sign_in_name, body.passphrase)
+    token, expires_at = await start_session(session, checked, body.client_id, here.lifetimes)
     return SessionOpened(session=token, expires_at=expires_at)
 
 
@@ -100,7 +99,7 @@ async def recover_account(body: Recovery, session: Session, here: Here) -> Recov
     """Choose a new passphrase by a recovery code. Ends every session; all recovery codes are made anew."""
     authentication = here.authentication
     authentication.passphrases.check(body.new_passphrase, body.sign_in_name)
-    async with authentication.throttle.attempt(sign_in_name_hash(body.sign_in_name, here.keys)):
+    async with authentication.by_recovery_code(body.sign_in_name, body.recovery_code) as participant_id:
         verifier = await authentication.passphrases.hash(body.new_passphrase)
-        fresh = await recover(session, body.sign_in_name, body.recovery_code, verifier)
+        fresh = await recover(session, participant_id, body.recovery_code, verifier)
     return RecoveryCodes(recovery_codes=fresh)

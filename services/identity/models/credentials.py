@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.identity.keys import Keys
 from services.identity.models.base import Base
+from services.identity.policy import codes
 from services.identity.policy.names import sign_in_key
 
 PASSPHRASE = "passphrase"  # noqa: S105 - a kind of credential
@@ -17,6 +18,11 @@ PASSPHRASE = "passphrase"  # noqa: S105 - a kind of credential
 def sign_in_name_hash(sign_in_name: str, keys: Keys) -> bytes:
     """By which a sign-in name is found: it stands nowhere itself."""
     return keys.hash_of("sign-in name", sign_in_key(sign_in_name))
+
+
+def recovery_code_hash(code: str, keys: Keys) -> bytes:
+    """By which a recovery code is found, however it was typed."""
+    return keys.hash_of("recovery code", codes.read(code))
 
 
 class Credential(Base):
@@ -45,6 +51,10 @@ class Credential(Base):
         )
         credential.change(verifier, keys, on=on)
         return credential
+
+    def verifier(self, keys: Keys) -> str:
+        """The passphrase's argon2id hash: another one for each passphrase chosen, even for the same once more."""
+        return keys.open(self.verifier_sealed, PASSPHRASE, self.id).decode()
 
     def change(self, verifier: str, keys: Keys, *, on: date) -> None:
         """Another passphrase under the same sign-in name."""

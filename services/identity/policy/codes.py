@@ -4,7 +4,7 @@ import secrets
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # https://www.crockford.com/base32.html
 INVITATION_LENGTH = 16  # 80 bits
-RECOVERY_LENGTH = 12  # 60 bits, beside a sign-in name and a slowed-down door
+RECOVERY_LENGTH = 12  # 60 bits, beside a sign-in name
 RECOVERY_CODES = 8
 _READ = str.maketrans({"O": "0", "I": "1", "L": "1"})
 

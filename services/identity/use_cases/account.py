@@ -1,7 +1,6 @@
 """One's own account: research, export, leaving."""
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import InvalidRequestError
@@ -11,8 +10,9 @@ from services.identity import queries
 from services.identity.keys import keys_of
 from services.identity.models.credentials import Consent
 from services.identity.models.participants import Participant
-from services.identity.switchboard import addresses, endings, enrolments, erasure, studies
+from services.identity.switchboard import endings, enrolments, erasure, studies
 from services.identity.texts import CONSENT_VERSION
+from services.identity.use_cases import proofs
 from shared import clock
 from shared.api.callers import SignInNeeded
 from shared.database import security_log
@@ -75,14 +75,13 @@ async def export(session: AsyncSession, participant: Participant) -> dict[str, A
     }
 
 
-async def leave(session: AsyncSession, participant_id: UUID) -> str:
+async def leave(session: AsyncSession, checked: queries.Verifier) -> str:
     """Erase the account: here at once, at the other services each at its own time. Answers the receipt code, once.
 
     Invitations handed out by this person stay open: somebody else waits with the card. Raises SignInNeeded when
-    another request has erased it at this moment.
+    the passphrase was replaced since it was `checked`, or another request has erased the account.
     """
-    await security_log.note(session, "erased", participant_id)
-    try:
-        return await erasure.erase(session, participant_id)
-    except addresses.ParticipantGone:
-        raise SignInNeeded from None
+    if await proofs.standing(session, checked) is None:
+        raise SignInNeeded
+    await security_log.note(session, "erased", checked.participant_id)
+    return await erasure.erase(session, checked.participant_id)

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity import queries
 from services.identity.errors import (
     AdultsOnly,
     DisplayNameNeeded,
@@ -24,6 +25,7 @@ from services.identity.models.participants import Participant
 from services.identity.policy.names import display_name_allowed
 from services.identity.switchboard import enrolments
 from services.identity.texts import AGREEMENT_VERSION, CONSENT_VERSION
+from services.identity.use_cases import proofs
 from services.identity.use_cases.recovery import give_recovery_codes
 from shared import clock
 from shared.database import security_log
@@ -89,9 +91,16 @@ async def join(session: AsyncSession, command: Join) -> Joined:
 
 
 async def join_again(session: AsyncSession, participant_id: UUID) -> Joined:
-    """For somebody whose answer was lost: fresh recovery codes. Raises InvitationNotOpen once they have left."""
+    """For somebody whose answer was lost: fresh recovery codes.
+
+    Raises InvitationNotOpen once they have left or replaced their passphrase: until then the request itself proves that
+    it is theirs. That they have signed in says nothing: the website does so with the first answer, which may be lost.
+    """
+    credential = await proofs.locked(session, participant_id)
     participant = await session.get(Participant, participant_id)
-    if participant is None or not participant.active:
+    if credential is None or participant is None or not participant.active:
+        raise InvitationNotOpen
+    if await queries.passphrase_was_replaced(session, participant_id):
         raise InvitationNotOpen
     return Joined(participant_id, await give_recovery_codes(session, participant_id))
 

@@ -6,47 +6,45 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.errors import RecoveryFailed
-from services.identity.keys import Keys, keys_of
-from services.identity.models.credentials import sign_in_name_hash
+from services.identity.keys import keys_of
+from services.identity.models.credentials import recovery_code_hash
 from services.identity.policy import codes
-from services.identity.use_cases.credentials import change_passphrase
+from services.identity.use_cases import proofs
+from services.identity.use_cases.credentials import replace_passphrase
 
 FORGET_CODES = text("DELETE FROM recovery_codes WHERE participant_id = :participant")
 ADD_CODES = text("INSERT INTO recovery_codes (code_hash, participant_id) VALUES (:code, :participant)")
 # Whoever deletes the code has used it.
 USE = text(
-    "DELETE FROM recovery_codes r USING credentials c, participants p"
-    " WHERE r.code_hash = :code AND c.participant_id = r.participant_id AND p.id = r.participant_id"
-    " AND c.kind = 'passphrase' AND c.identifier_hash = :name AND p.status = 'active'"
+    "DELETE FROM recovery_codes r USING participants p WHERE r.code_hash = :code"
+    " AND r.participant_id = :participant AND p.id = r.participant_id AND p.status = 'active'"
     " RETURNING r.participant_id"
 )
 
 
-def _hash(code: str, keys: Keys) -> bytes:
-    return keys.hash_of("recovery code", codes.read(code))
-
-
 async def give_recovery_codes(session: AsyncSession, participant_id: UUID) -> list[str]:
-    """Fresh codes; those given before are void."""
+    """Fresh codes; those given before are void. For whoever has the passphrase locked, or has just made it."""
     keys = keys_of(session)
     fresh = [codes.draw(codes.RECOVERY_LENGTH) for _ in range(codes.RECOVERY_CODES)]
     await session.execute(FORGET_CODES, {"participant": participant_id})
     await session.execute(
-        ADD_CODES, [{"code": _hash(code, keys), "participant": participant_id} for code in fresh]
+        ADD_CODES, [{"code": recovery_code_hash(code, keys), "participant": participant_id} for code in fresh]
     )
     return fresh
 
 
-async def recover(session: AsyncSession, sign_in_name: str, recovery_code: str, verifier: str) -> list[str]:
+async def recover(
+    session: AsyncSession, participant_id: UUID, recovery_code: str, verifier: str
+) -> list[str]:
     """A new passphrase (its `verifier`) by a recovery code; every session ends. Answers fresh codes.
 
-    Raises RecoveryFailed: wrong name, wrong code and suspended alike.
+    Raises RecoveryFailed when the code was used, or the account ended, since it was looked up.
     """
-    keys = keys_of(session)
-    participant_id = await session.scalar(
-        USE, {"code": _hash(recovery_code, keys), "name": sign_in_name_hash(sign_in_name, keys)}
-    )
-    if participant_id is None:
+    # Before the codes: two at once, each with a code of its own, would wait for one another.
+    credential = await proofs.locked(session, participant_id)
+    code_hash = recovery_code_hash(recovery_code, keys_of(session))
+    used = await session.scalar(USE, {"code": code_hash, "participant": participant_id})
+    if credential is None or used is None:
         raise RecoveryFailed
-    await change_passphrase(session, participant_id, verifier, event="recovered")
+    await replace_passphrase(session, credential, verifier, "recovered")
     return await give_recovery_codes(session, participant_id)

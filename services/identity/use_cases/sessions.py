@@ -8,13 +8,14 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import queries
-from services.identity.errors import AudienceNotForRole, SessionEnded
+from services.identity.errors import AudienceNotForRole, SessionEnded, SignInFailed
 from services.identity.keys import keys_of
 from services.identity.models.participants import Participant
 from services.identity.models.sessions import Reused, Session, SessionToken
 from services.identity.policy.roles import NAMED_AUDIENCES, PUBLIC_CLIENTS, may_enter
 from services.identity.switchboard import addresses
 from services.identity.tokens import Subject
+from services.identity.use_cases import proofs
 from shared import clock
 from shared.database import security_log
 
@@ -50,10 +51,18 @@ class Exchanged:
 
 
 async def start_session(
-    session: AsyncSession, participant_id: UUID, client_id: str, lifetimes: Lifetimes
+    session: AsyncSession, checked: queries.Verifier, client_id: str, lifetimes: Lifetimes
 ) -> tuple[str, datetime]:
-    """(token, when it ends) for somebody whose passphrase was just verified."""
+    """(token, when it ends) for somebody whose passphrase was just `checked`.
+
+    Raises SignInFailed when it was replaced, or the account ended, meanwhile.
+    """
+    participant_id = checked.participant_id
+    if await proofs.standing(session, checked, shared=True) is None:
+        raise SignInFailed
     participant = await session.get_one(Participant, participant_id)
+    if not participant.active:
+        raise SignInFailed
     lasts = lifetimes.member if participant.role == "member" else lifetimes.staff
     token = SessionToken.draw()
     opened = Session.open(participant_id, client_id, token, keys_of(session), at=clock.now(), lasts=lasts)
