@@ -3,10 +3,12 @@
 import asyncio
 import fcntl
 import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from deploy.embedded import jars
 from deploy.embedded.errors import StartFailure
@@ -21,7 +23,7 @@ ENDING_SECONDS = 90.0  # writing the archive is part of it
 
 def make() -> Path | None:
     """The archive for the jars of today, made now if there is none; None where that didn't work: it goes without."""
-    with suppress(StartFailure, OSError):
+    with suppress(StartFailure, OSError, KafkaError, subprocess.SubprocessError):
         fetched = jars.fetch()
         archive = class_archive(fetched)
         with (archive.parent / ".classes.lock").open("w") as lock:

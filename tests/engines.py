@@ -150,6 +150,8 @@ class Docker:
             "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "4",
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
             "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+            "KAFKA_SOCKET_REQUEST_MAX_BYTES": "25165824",
+            "KAFKA_QUEUED_MAX_REQUEST_BYTES": "50331648",
         }
         container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
         for name, value in settings.items():

@@ -20,6 +20,8 @@ from deploy.federation.neighbours import Doorway
 
 # All paths are relative to the working folder: a comma would split log.dirs, a colon the class path.
 # The consumers' offsets bear clock times: all but the newest go within about half an hour of the next one.
+# The largest request is what a forum publishes at once: 40 partitions of half a MiB (shared/bus/broker.py). Of all together
+# no more than twice that is read, beside which MEMORY's heap has room.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -57,10 +59,14 @@ num.recovery.threads.per.data.dir=2
 socket.send.buffer.bytes=-1
 socket.receive.buffer.bytes=-1
 message.max.bytes=1048576
+socket.request.max.bytes=25165824
+queued.max.request.bytes=50331648
 """
 
 # A listener of its own: there everybody says who they are, and may do what they were let in for
 # (deploy/federation/admitting.py). On the other one whoever is on this machine may do all (decision 5).
+# Who they are takes some hundred bytes to say. Kafka up to 4.3.1 makes twenty times as much in memory of what it reads before
+# (CVE-2026-111115), so that may not be long.
 NEIGHBOURS = """\
 listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},NEIGHBOURS://{doorway.address}:{doorway.port}
 advertised.listeners=BROKER://127.0.0.1:{broker},NEIGHBOURS://{doorway.place}
@@ -68,6 +74,9 @@ listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,NEIGHBOURS:
 listener.name.neighbours.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.neighbours.scram-sha-512.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required;
+sasl.server.max.receive.size=16384
+listener.name.neighbours.max.connections=200
+listener.name.neighbours.max.connection.creation.rate=50
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 """

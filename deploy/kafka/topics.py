@@ -12,14 +12,14 @@ from typing import TypeVar
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.new_partitions import NewPartitions
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, KafkaTimeoutError, for_code
 
 from shared.bus.broker import make_admin
 from shared.contracts.topics import Topic
 from shared.settings import KafkaSettings
 
 ALREADY_THERE = 36  # TOPIC_ALREADY_EXISTS
-TAKEN_SECONDS = 30.0
+TAKEN_SECONDS = 30.0  # until a broker goes by what the controller has written down
 Config = Mapping[str, str]
 T = TypeVar("T")
 
@@ -38,8 +38,8 @@ async def apply(
 ) -> Applied:
     """Create what is missing, add partitions that are too few, set configs that differ; harmless when repeated.
 
-    `patience`: seconds during which a broker that isn't ready yet is asked again.
-    Raises KafkaError when it still refuses.
+    `patience`: seconds during which a broker that isn't ready yet is asked again; what was begun in them is ended.
+    Raises KafkaError, or OSError for an address that can't be reached, when it still refuses.
     """
     topics = list(catalogue)
     return await _patiently(kafka, lambda admin: _apply(admin, topics, replication), patience)
@@ -100,11 +100,14 @@ async def _apply(admin: AIOKafkaAdminClient, topics: list[Topic], replication: i
 async def _until_led(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
     """A topic just made answers once each of its partitions has a leader."""
     names = [topic.name for topic in topics]
-    while any(  # noqa: ASYNC110  Kafka tells nobody when it is done
-        found["error_code"] or any(partition["leader"] < 0 for partition in found["partitions"])
-        for found in await admin.describe_topics(names)
-    ):
-        await asyncio.sleep(0.05)
+
+    async def led() -> bool:
+        return not any(
+            found["error_code"] or any(partition["leader"] < 0 for partition in found["partitions"])
+            for found in await admin.describe_topics(names)
+        )
+
+    await _until(led, "a topic just made has no leader")
 
 
 async def _configure(admin: AIOKafkaAdminClient, wanted: Mapping[str, Config]) -> None:
@@ -115,10 +118,22 @@ async def _configure(admin: AIOKafkaAdminClient, wanted: Mapping[str, Config]) -
         for code, _message, _kind, name in response.resources:
             if code:
                 raise for_code(code)(f"topic {name} can't be set up")
+
     # The answer says that the controller has written it down; the broker hears of that a moment later.
-    async with asyncio.timeout(TAKEN_SECONDS):
-        while await _different(admin, wanted):  # noqa: ASYNC110  Kafka tells nobody when it is done
-            await asyncio.sleep(0.05)
+    async def taken() -> bool:
+        return not await _different(admin, wanted)
+
+    await _until(taken, "the broker doesn't go by a topic's new settings")
+
+
+async def _until(held: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    """Look until it is so. Raises KafkaTimeoutError after TAKEN_SECONDS."""
+    try:
+        async with asyncio.timeout(TAKEN_SECONDS):
+            while not await held():  # noqa: ASYNC110  Kafka tells nobody when it is done
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise KafkaTimeoutError(f"{otherwise} after {TAKEN_SECONDS:.0f} s") from error
 
 
 async def _different(admin: AIOKafkaAdminClient, wanted: Mapping[str, Config]) -> list[str]:

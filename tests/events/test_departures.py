@@ -11,6 +11,7 @@ from services.events.use_cases import answers, called_names
 from shared import clock
 from shared.keys import SealingKeys
 from tests.events.conftest import CAFE, SECRET, Events, about, at
+from tests.locks import waited_for
 
 
 async def _somebody(events: Events) -> tuple[Any, Any, Any]:
@@ -74,8 +75,8 @@ async def test_erasure_waits_for_what_its_alias_is_writing_and_takes_it_along(
             keys = SealingKeys({1: bytes(32)})
             await called_names.leave(session, secret, keys, visitor, cafe, "Ola", clock.now())
         erasing = asyncio.create_task(events.identity_says(about(visitor.alias, erased=True)))
-        done, _ = await asyncio.wait([erasing], timeout=0.5)
-        assert not done
+        await waited_for(session)
+        assert not erasing.done()
     await erasing
     await events.forget_names()
     for table in ("answers", "called_names"):

@@ -15,6 +15,7 @@ from shared.contracts.payloads.activity import CafeAttended, PostWritten
 from shared.contracts.topics import ACTIVITY, ENGAGEMENT, JOURNEYS, STUDY_ALIASES
 from shared.due import in_batches
 from tests.identity_switchboard.conftest import NOON, Board, fact
+from tests.locks import waited_for
 
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
@@ -123,7 +124,7 @@ async def test_the_opening_neither_misses_who_joins_nor_enrols_who_withdraws_at_
         await studies.withdraw(withdrawing, somebody)
         opening = asyncio.create_task(board.study(study))
         joining = asyncio.create_task(board.joins())
-        await asyncio.wait([opening], timeout=0.3)
+        await waited_for(withdrawing)
         assert not opening.done()
         await withdrawing.commit()
         await opening

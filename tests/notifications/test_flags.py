@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.notifications.flags import Notice, apply_departures, apply_notices
 from shared.contracts.payloads.identity import AudienceAlias
+from tests.locks import waited_for
 from tests.notifications.conftest import Notifications
 
 
@@ -90,8 +91,8 @@ async def test_a_departure_waits_for_a_notice_in_hand_and_takes_its_flag_along(
     async with notifications.app.state.sessions() as session, session.begin():
         await apply_notices(session, [new(alias, "cafes")])
         departing = asyncio.create_task(identity_says(notifications, [about(alias, erased=True)]))
-        done, _ = await asyncio.wait([departing], timeout=0.5)
-        assert not done
+        await waited_for(session)
+        assert not departing.done()
     await departing
     assert await notifications.rows("SELECT * FROM waiting") == []
 

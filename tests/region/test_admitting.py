@@ -1,7 +1,10 @@
 """What a neighbour may do in our Kafka, tried at the listener for neighbours."""
 
+import asyncio
+import struct
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +102,37 @@ async def test_a_neighbour_writes_nothing(kafka: Kafka, own: KafkaSettings) -> N
     finally:
         await producer.stop()
     assert len(await read(own, POSTS.name)) == len(before)
+
+
+@pytest.mark.parametrize("length", [20_000, 50_000_000])
+async def test_who_says_not_who_they_are_and_announces_much_is_hung_up_on(
+    kafka: Kafka, own: KafkaSettings, length: int
+) -> None:
+    assert kafka.doorway is not None
+    reader, writer = await asyncio.open_connection(kafka.doorway.address, kafka.doorway.port)
+    await announce(reader, writer, length)
+    assert kafka.engine.running
+    assert await read(own, POSTS.name)
+
+
+async def test_nobody_on_this_machine_announces_more_than_the_heap_has_room_for(
+    kafka: Kafka, own: KafkaSettings
+) -> None:
+    host, _, port = kafka.bootstrap.partition(":")
+    await announce(*await asyncio.open_connection(host, int(port)), 50_000_000)
+    assert kafka.engine.running
+    assert await read(own, POSTS.name)
+
+
+async def announce(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, length: int) -> None:
+    """How long the next request is, and nothing of it; returns when the broker has ended the connection."""
+    try:
+        writer.write(struct.pack(">i", length))
+        async with asyncio.timeout(15):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+    finally:
+        writer.close()
 
 
 async def test_only_who_was_let_in_and_stays_is_heard(kafka: Kafka, own: KafkaSettings) -> None:
