@@ -6,10 +6,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from tests.region.running import ARegion, RunningRegion
+from deploy.embedded.postgres import Postgres
+from deploy.embedded.supervisor import Supervisor
+from shared.database.migrations import migrate
+from tests.region.running import NORTH, ARegion, RunningRegion
 
 SMALL_DISK = 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"'
 
@@ -84,15 +86,21 @@ def test_a_full_disk_is_named(a_region: ARegion, size: str) -> None:
 
 
 def test_a_half_finished_migration_is_named(a_region: ARegion) -> None:
-    region = a_region().start()
-
-    async def break_it() -> None:
-        connection = await asyncpg.connect(region.engines["postgres"]["events"])
-        await connection.execute("DROP TABLE alembic_version")
-        await connection.close()
-
-    asyncio.run(break_it())
-    assert region.stop() == 0
+    region = a_region()
+    earlier = Supervisor(region.data)
+    earlier.prepare(NORTH)
+    passwords = earlier.secrets
+    events = Postgres(
+        "events", home=earlier.data, register=earlier.register, password=passwords.superuser["events"]
+    )
+    try:
+        events.start()
+        database = events.set_up("events", passwords.database["events"])
+        asyncio.run(migrate(database.sqlalchemy, "events"))
+        events.psql("DROP TABLE alembic_version", database="events")
+    finally:
+        events.stop()
+        earlier.release()
     sentence = fails(region)
     assert sentence.startswith(
         "The database of events has tables but no revision: a migration stopped half-way."

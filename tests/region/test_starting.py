@@ -4,19 +4,27 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.region.running import ROOT, ARegion, RunningRegion
+from tests.region.running import ROOT, RunningRegion, regions
 
 pytestmark = pytest.mark.timeout(400)
 
 
-def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(a_region: ARegion) -> None:
-    region = a_region().start()
+@pytest.fixture(scope="module")
+def own_region() -> Iterator[RunningRegion]:
+    """One that tests stop and kill; each leaves it running."""
+    with regions() as make:
+        yield make().start()
+
+
+def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(own_region: RunningRegion) -> None:
+    region = own_region
     first, invitation = region.engines, region.invitation
     assert httpx.get(f"{region.url}/api/identity/jwks.json").status_code == 200
     assert region.stop() == 0
@@ -30,10 +38,10 @@ def test_a_stopped_region_finds_its_data_again_and_leaves_nothing_running(a_regi
     assert region.engines["kafka"] == first["kafka"], "MirrorMaker goes by what it knows of it"
 
 
-def test_a_start_after_kill_9_ends_the_left_overs_and_only_those(a_region: ARegion) -> None:
+def test_a_start_after_kill_9_ends_the_left_overs_and_only_those(own_region: RunningRegion) -> None:
+    region = own_region
     stranger = subprocess.Popen(["sleep", "600"])
     try:
-        region = a_region().start()
         left = {name: region.engine(name).pid for name in region.left_running()}
         assert len(left) == 7
         region.kill()
