@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import UUID8, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.identity.texts import Language
 from shared.api.text import Line
@@ -182,7 +182,7 @@ class MakingInvitations(_Body):
     communities: Annotated[list[UUID], Field(max_length=50)]
     count: Annotated[int, Field(ge=1, le=50)] = 1
     days: Annotated[int, Field(ge=1, le=60)] = 30
-    same_as: UUID | None = None
+    same_as: UUID8 | None = None  # the forum gives profiles ids of this version only
 
 
 class InvitationsMade(BaseModel):

@@ -2,15 +2,21 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from services.forum.rules.identities import entity_id, profile_id
 from services.identity.use_cases.invitations import invite_first
 from shared import clock
 from tests.identity.conftest import Identity, Person
 
 MEMBERS_OF = "SELECT participant_id FROM participant_communities WHERE community_id = :community"
+
+
+def a_profile() -> UUID:
+    """As the forum of some region gives them."""
+    return profile_id("south", uuid4().bytes)
 
 
 async def look(identity: Identity, code: str) -> tuple[int, str]:
@@ -164,7 +170,7 @@ async def test_a_card_outlives_the_consultant_who_handed_it_out(identity: Identi
 
 
 async def test_a_second_account_in_another_region_is_said_to_the_forum_alone(identity: Identity) -> None:
-    operator, first, ids = await identity.joined("operator"), uuid4(), [await identity.community()]
+    operator, first, ids = await identity.joined("operator"), a_profile(), [await identity.community()]
     code = (await operator.invite("consultant", ids, same_as=str(first))).json()["invitations"][0]
     body = await identity.joining(code, display_name="Kari Sørmann")
     codes = (await identity.client.post("/members", json=body)).json()["recovery_codes"]
@@ -177,3 +183,24 @@ async def test_a_second_account_in_another_region_is_said_to_the_forum_alone(ide
         refused = await operator.invite(role, ids, same_as=str(first), count=count)
         assert (refused.status_code, refused.json()["type"]) == (422, "/problems/same-as-doesnt-fit")
     assert not await identity.rows("SELECT 1 FROM invitations WHERE same_as IS NOT NULL"), "used, so gone"
+
+
+async def test_what_is_no_forum_profiles_id_names_no_account_elsewhere(identity: Identity) -> None:
+    operator, ids = await identity.joined("operator"), [await identity.community()]
+    a_thread = entity_id("south", 1_700_000_000_000, b"1" * 16)
+    for said in (
+        uuid4(),
+        a_thread,
+        UUID(int=0),
+        UUID(int=a_profile().int ^ 1 << 63),
+        "nonsense",
+        8,
+        f"{a_profile()}0",
+    ):
+        refused = await operator.invite(
+            "consultant", ids, same_as=said if isinstance(said, int) else str(said)
+        )
+        assert refused.status_code == 422, said
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["type"] == "/problems/invalid"
+    assert (await operator.call("GET", "/invitations")).json() == {"open": 0}
