@@ -1,7 +1,8 @@
 """Keeps a region's links as `federation.json` says, from before its services start until it stops."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import structlog
@@ -26,7 +27,14 @@ from shared.settings import KafkaSettings
 LOOK_SECONDS = 0.5
 CLUSTER_SECONDS = 10.0
 LONGEST_WAIT = 20.0  # less than the command that stops a link waits
+OFTEN = 10  # looks after which a wait becomes twice as long
 _logger = structlog.get_logger()
+
+
+def looks() -> Iterator[float]:
+    """Seconds between looks at what neighbours have: it may be here in a moment, and a neighbour may be away for hours."""
+    for before in count():
+        yield back_off(LOOK_SECONDS, before // OFTEN, CLUSTER_SECONDS)
 
 
 class Links:
@@ -145,11 +153,11 @@ class Links:
         region = load_region(data / REGION_FILE).id
         catching_up = CatchingUp(self._own, region, MirroredClusters(data))
         told: set[str] = set()
-        while True:
+        for seconds in looks():
             try:
                 linked = (await asyncio.to_thread(Federation.of, data)).linked
             except (Unreadable, OSError):  # somebody is at it, and `watch` says so
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(seconds)
                 continue
             waiting = {one.region for one in linked if await catching_up.waits_for(one)}
             if not waiting:
@@ -159,7 +167,7 @@ class Links:
                     f"Waiting for all that {neighbour} has; `federation link {neighbour} stop` goes on without it."
                 )
             told |= waiting
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(seconds)
 
     async def _is_restored(self) -> bool:
         """Whether the forum's database comes from a backup, and wasn't read back since."""

@@ -1,6 +1,7 @@
 """Whoever looks after a region's links goes on looking, whatever it meets."""
 
 import asyncio
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ async def test_a_file_that_is_being_saved_ends_nothing(data: Path) -> None:
             task.cancel()
         await asyncio.wait(watching)
     assert all("secret" not in str(line) for line in lines)
+
+
+def test_who_waits_for_a_neighbour_looks_often_at_first_and_seldom_in_the_end() -> None:
+    seconds = list(islice(links.looks(), 500))
+    assert seconds[:10] == [0.5] * 10
+    assert seconds == sorted(seconds)
+    assert sum(seconds[:30]) == 35.0
+    assert seconds[50:] == [links.CLUSTER_SECONDS] * 450
 
 
 async def told_of(lines: list[structlog.typing.EventDict], event: str, *, times: int) -> None:
