@@ -139,6 +139,13 @@ FEDERATION_REPAIRED = Metric(
     ("region", "topic"),
     "Times that a bucket was published again because a neighbour hadn't all of it.",
 )
+FEDERATION_UNSUMMED = Metric(
+    "peercafe_federation_unsummed_buckets",
+    Kind.GAUGE,
+    ("topic",),
+    "Buckets that couldn't be summed up at the last try: until they can, nobody knows whether neighbours have what is in"
+    " them. Tried again every round.",
+)
 FEDERATION_COMPARED = Metric(
     "peercafe_federation_compared_age_seconds",
     Kind.GAUGE,
@@ -183,6 +190,7 @@ METRICS: tuple[Metric, ...] = (
     ENGINE_UP,
     FEDERATION_BUCKETS,
     FEDERATION_REPAIRED,
+    FEDERATION_UNSUMMED,
     FEDERATION_COMPARED,
     FEDERATION_HEARD,
     FEDERATION_REFUSED,

@@ -23,6 +23,9 @@ COMPARED = text(
     " sum(repaired) AS repaired, max(compared_at) AS compared_at"
     " FROM digest_comparisons WHERE region = ANY (:regions) GROUP BY 1, 2, 3"
 )
+UNSUMMED = text(
+    "SELECT kind, count(DISTINCT bucket) AS buckets FROM buckets_to_sum WHERE failing_since IS NOT NULL GROUP BY kind"
+)
 HEARD = text("SELECT region, heard_at FROM digest_regions WHERE region = ANY (:regions)")
 STATES = ("same", "behind", "different", "alarmed")
 TOPIC_OF = {kind: topic for topic, kind in KIND_OF.items()}
@@ -51,6 +54,7 @@ class Told:
         told = [counter(catalogue.FEDERATION_REFUSED, refused)]
         with suppress(*DATABASE_AWAY):
             told += await self._compared()
+            told.append(await self._unsummed())
         return told
 
     def _set_aside(self) -> Refusals:
@@ -85,6 +89,13 @@ class Told:
             gauge(catalogue.FEDERATION_COMPARED, compared),
             gauge(catalogue.FEDERATION_HEARD, heard),
         ]
+
+    async def _unsummed(self) -> Family:
+        buckets: dict[Labels, float] = {(topic,): 0 for topic in KIND_OF}
+        async with self._sessions() as session:
+            for row in await session.execute(UNSUMMED):
+                buckets[TOPIC_OF[row.kind],] = row.buckets
+        return gauge(catalogue.FEDERATION_UNSUMMED, buckets)
 
 
 def _seconds(since: datetime) -> float:

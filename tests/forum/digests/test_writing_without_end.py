@@ -1,13 +1,17 @@
 """Somebody always writes just before a round, a link is cut for a day, a bucket can't be summed up: the rest goes on."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from services.forum.digests.metrics import Told
 from services.forum.rules.buckets import bucket_of
 from shared.bus.records import Received
 from shared.clock import SettableClock
 from shared.contracts.payloads.forum import PostPublished
+from shared.contracts.topics import POSTS
+from shared.telemetry.catalogue import FEDERATION_UNSUMMED
 from tests.engines import Engines
 from tests.forum.digests.regions import MINUTE, Federation, Region, federation
 
@@ -32,6 +36,18 @@ async def notes(region: Region) -> int:
     """How long the list is of what is to be summed up."""
     [row] = await region.rows("SELECT count(*) AS notes FROM buckets_to_sum")
     return int(row.notes)
+
+
+async def unsummed(region: Region) -> dict[str, float]:
+    """What operators are told of buckets that can't be summed up, by topic; without topics that have none."""
+    told = Told(region.sessions, Counter(), {}, region.neighbours)
+    return {
+        sample.labels["topic"]: sample.value
+        for family in await told.look()
+        if family.name == FEDERATION_UNSUMMED.name
+        for sample in family.samples
+        if sample.value
+    }
 
 
 async def compared(region: Region, bucket: int | None = None) -> list[tuple[str, int, bool]]:
@@ -201,8 +217,10 @@ async def test_a_bucket_that_cannot_be_summed_up_keeps_no_other_waiting_and_look
     await both.minutes(2)
     failing = await north.rows("SELECT bucket FROM buckets_to_sum WHERE failing_since IS NOT NULL")
     assert [row.bucket for row in failing] == [first], "they are tried in turn"
+    assert await unsummed(north) == {POSTS.name: 1}
     await north.does("ALTER TABLE digests DROP CONSTRAINT one")
     await both.minutes(12)
     assert await notes(north) == 0
+    assert await unsummed(north) == {}
     for week in (first, second, third):
         assert await compared(north, week) == [SAME]
