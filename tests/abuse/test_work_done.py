@@ -182,6 +182,7 @@ def test_recovering_works_as_hard_for_nobody_as_for_somebody(
         with counted(monkeypatch) as work:
             answer = here.ask("POST", "identity", "/recoveries", json=body)
         assert problem_of(answer) == "recovery-failed"
+        assert not work.hashing, "a guess is worth no hashing"
         done.add(work.done)
         words.add(said(answer))
         tried.count("abuse", "answers compared")
