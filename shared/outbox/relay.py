@@ -7,6 +7,7 @@ held by the connection that reads and deletes, so whoever loses the lock can del
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ LOCK = 0x70656572_72656C79  # any constant: each service has a database of its o
 BATCH = 500
 SHORTEST_POLL, LONGEST_POLL = 0.02, 1.0
 RETRY_LOCK = 1.0
+# Settling costs as much as reading, and rows that are committed meanwhile would wait for it.
+SETTLE_AFTER_QUIET, SETTLE_AT_LATEST = 0.01, 0.05
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 10.0
 DELETED_WHEN_SENT = [topic.name for topic in CATALOGUE if topic.when_sent is WhenSent.DELETE]
 
@@ -156,11 +159,13 @@ class Relay:
     async def sweep(self, connection: Any) -> Swept:
         """Publish from the lowest row on, until none is left and no wake has come.
 
-        While a batch is sent, the one before it is settled, and the next is read if this one is full. So a row that is
-        committed meanwhile waits for the sending and one reading, not for the settling. What is not settled when this
-        ends early is the last of what was sent: it goes out again in its order.
+        What was sent is settled when no wake comes for SETTLE_AFTER_QUIET, else while a batch is sent: when there is
+        a batch of it, or after SETTLE_AT_LATEST. Meanwhile the next is read, if this one is full. So a row that is
+        committed meanwhile waits for the sending and one reading, hardly ever for the settling. What is not settled
+        when this ends early is the last of what was sent: it goes out again in its order.
         """
         published, blocked, unsettled = 0, set[Partition](), list[int]()
+        settled_at = time.monotonic()
         rows: Sequence[Row] = await connection.fetch(READ, 0, BATCH, unsettled)
         while rows:
             await self._take_over(connection)
@@ -170,19 +175,22 @@ class Relay:
             sending = asyncio.create_task(self._publisher.publish(rows, blocked))
             following: Sequence[Row] = []
             try:
-                await self._settle(connection, unsettled)
+                if len(unsettled) >= BATCH or time.monotonic() > settled_at + SETTLE_AT_LATEST:
+                    await self._settle(connection, unsettled)
+                    unsettled, settled_at = [], time.monotonic()
                 if len(rows) == BATCH:
                     following = await connection.fetch(READ, rows[-1]["seq"], BATCH, [])
-                unsettled = await sending
+                sent = await sending
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
-            taken = set(unsettled)
+            taken = set(sent)
             self.published.update(row["topic"] for row in rows if row["seq"] in taken)
-            published += len(unsettled)
+            published += len(sent)
+            unsettled = unsettled + sent
             if not blocked:
                 self._failures = 0  # a sweep lasts for as long as rows come
-                if not following and self._wakes.heard():
+                if not following and await self._wakes.heard_within(SETTLE_AFTER_QUIET):
                     # From the lowest number again: it may have been committed after higher ones were sent.
                     following = await connection.fetch(READ, 0, BATCH, unsettled)
             rows = following

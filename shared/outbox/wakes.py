@@ -34,9 +34,9 @@ class Wakes:
         """Wakes from now on count."""
         self._woken.clear()
 
-    def heard(self) -> bool:
-        """Whether a wake has come; wakes from now on count."""
-        came = self._woken.is_set()
+    async def heard_within(self, seconds: float) -> bool:
+        """Whether a wake has come or comes within that time; wakes from now on count."""
+        came = await self.wait(seconds)
         self._woken.clear()
         return came
 

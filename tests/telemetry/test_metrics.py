@@ -63,6 +63,11 @@ async def test_rows_and_their_age_grow_while_nobody_publishes_and_are_nought_aft
         publishing = asyncio.create_task(relay.run())
         try:
             await eventually(lambda: relay.published[topic.name] == 3)
+
+            async def settled() -> bool:  # a moment after Kafka has them
+                return (await look()).get("peercafe_outbox_rows") == 0
+
+            await eventually(settled)
             after = await look()
         finally:
             publishing.cancel()
