@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -13,10 +13,17 @@ import pytest
 
 from shared import clock
 from tests.people import Answer, People, Person, a_name, eventually
-from tests.region.running import ARegion, RunningRegion
+from tests.region.running import RunningRegion, regions
 
 KILLS = 2
 OPENING = {"title": "Through the storm", "wish": "listen", "body": "Is anybody there?"}
+
+
+@pytest.fixture(scope="module")
+def own_region() -> Iterator[RunningRegion]:
+    """One whose processes tests kill and halt; each leaves it running."""
+    with regions() as make:
+        yield make().start()
 
 
 class Writing:
@@ -71,8 +78,10 @@ async def a_member(people: People) -> Person:
 
 
 @pytest.mark.timeout(300)
-async def test_every_answered_write_is_there_once_after_two_kills_of_everything(a_region: ARegion) -> None:
-    region = a_region().start()
+async def test_every_answered_write_is_there_once_after_two_kills_of_everything(
+    own_region: RunningRegion,
+) -> None:
+    region = own_region
     async with People(region) as people:
         member = await a_member(people)
         thread = (await member.makes("forum", "/threads", OPENING))["id"]
@@ -114,9 +123,9 @@ async def standing_still(region: RunningRegion) -> AsyncIterator[None]:
 
 @pytest.mark.timeout(300)
 async def test_without_kafka_posts_are_accepted_and_notices_and_figures_catch_up_exactly(
-    a_region: ARegion,
+    own_region: RunningRegion,
 ) -> None:
-    region = a_region().start()
+    region = own_region
     async with People(region) as people:
         operator = await people.operator()
         community = await people.community(operator)
