@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import class_archive, left_open, tried
 from tests.engines import Engines, chosen, running_engines
 from tests.people import People
 from tests.region.running import ARegion, RunningRegion, regions
+
+# Of how busy the machine is no example may fail.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 LONGEST = "test_unlinkability.py"
 
