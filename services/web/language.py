@@ -11,6 +11,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 from starlette.requests import Request
+from starlette.routing import Match
 
 from shared.region import RegionFacts
 
@@ -47,6 +48,13 @@ def choose_language(request: Request) -> str:
         if wanted == "en":
             return "en"
     return "en"
+
+
+def page_of_form(request: Request) -> str:
+    """Where the other language can be fetched after a form: the page of the form's own address, else the first page."""
+    asking = {**request.scope, "method": "GET"}
+    there = any(route.matches(asking)[0] is Match.FULL for route in request.app.routes)
+    return str(request.scope["path"]) if there else "/"
 
 
 def _accepted(header: str) -> Iterator[str]:

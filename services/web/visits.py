@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from starlette.routing import Route
 
 from services.web.errors import Away, FormRefused, Refused, ServiceError, SignedOut
 from services.web.fields import explain
-from services.web.language import COOKIE, LANGUAGES, choose_language
+from services.web.language import COOKIE, LANGUAGES, choose_language, page_of_form
 from services.web.rendering import Rendering
 from services.web.security import FORM_TOKEN, has_form_token, require_form_token, require_own_origin
 from services.web.services import Gateway
@@ -156,6 +157,7 @@ class Visit:
             "said": SAID.get(said),
             "said_key": said if said in SAID else "",
             "here": self.request.url.path if self.request.method == "GET" else None,
+            "form_at": lambda: page_of_form(self.request),
             "form_token": self.form_token,
             "problem": None,
             **context,
@@ -245,7 +247,7 @@ def again(visit: Visit, error: Exception) -> Response:
         if name not in WRITTEN and name not in NEVER_SHOWN_AGAIN
     ]
     if isinstance(error, Refused) and error.type == "idempotency-key-reused":
-        carried = [(name, value) for name, value in carried if name != "key"]
+        carried = [(name, str(uuid4()) if name == "key" else value) for name, value in carried]
     response = visit.render(
         "again.html",
         status,

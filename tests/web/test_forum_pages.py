@@ -59,6 +59,7 @@ def test_a_reply_is_new_for_the_writer_until_they_open_it(writer: Browser, reade
     reader.open(_thread(writer, title))
     reader.press("Send", "/replies", body="Her regner det også.")
     assert "Her regner det også." in reader.page.text
+    assert reader.page.title == "Tråd"
     assert "post-" in str(reader.answer.url)
     writer.open("/for-you")
     assert title in writer.page.text
@@ -79,6 +80,32 @@ def test_a_form_sent_twice_makes_one_reply(writer: Browser) -> None:
     assert writer.page.text.count("Bare én gang.") == 1
 
 
+def test_a_reply_changed_after_it_was_sent_is_kept_and_can_be_sent_as_another(writer: Browser) -> None:
+    _thread(writer, _title())
+    form, _ = writer.form("Send", "/replies")
+    writer.post(form.action, form.values | {"body": "Slik sto det først."})
+    writer.post(form.action, form.values | {"body": "Slik skulle det stå."})
+    assert "What you sent first has already arrived" in writer.page.text
+    writer.press("Try again")
+    assert "Slik sto det først." in writer.page.text
+    assert "Slik skulle det stå." in writer.page.text
+
+
+def test_the_same_words_from_a_fresh_form_lead_to_the_thread_that_is_there(writer: Browser) -> None:
+    title = _title()
+    first = _thread(writer, title)
+    assert _thread(writer, title) == first
+    other = _thread(writer, title, body="Andre ord.")
+    assert other != first
+    writer.follow("Edit")
+    writer.press("Replace the text", body="Tredje ord.")
+    assert _thread(writer, title, body="Andre ord.") != other, "the words no longer stand there"
+    writer.open(first)
+    writer.follow("Remove")
+    writer.press("Remove for good")
+    assert _thread(writer, title) != first
+
+
 def test_editing_replaces_the_text_and_removing_leaves_a_place(writer: Browser, reader: Browser) -> None:
     thread = _thread(writer, _title(), body="Første ord.")
     writer.follow("Edit")
@@ -94,6 +121,22 @@ def test_editing_replaces_the_text_and_removing_leaves_a_place(writer: Browser, 
     reader.open(thread)
     assert "Fjernet av den som skrev" in reader.page.text
     assert "Andre ord." not in reader.page.text
+
+
+def test_a_text_edited_in_two_windows_is_shown_before_it_is_replaced(writer: Browser) -> None:
+    _thread(writer, _title(), body="Første ord.")
+    writer.follow("Edit")
+    form, _ = writer.form("Replace the text")
+    writer.press("Replace the text", body="Fra telefonen.")
+    writer.post(form.action, form.values | {"body": "Fra\r\nmaskinen."}, multipart=True)
+    assert writer.answer.status_code == 409
+    assert "was changed somewhere else" in writer.page.text
+    assert "Fra telefonen." in writer.page.text
+    assert writer.form("Replace the text")[0].values["body"].splitlines() == ["Fra", "maskinen."]
+    writer.press("Replace the text")
+    assert "Fra telefonen." not in writer.page.text
+    writer.post(form.action, form.values | {"body": "Fra\r\nmaskinen."}, multipart=True)
+    assert "Your text is changed" in writer.page.text, "sending the same again is no change"
 
 
 def test_a_reaction_is_words_and_can_be_taken_back(writer: Browser, reader: Browser) -> None:
@@ -116,6 +159,7 @@ def test_search_finds_a_post_and_its_words_stand_in_no_address(writer: Browser) 
     browser.press("Search", q=word)
     assert word in browser.page.text
     assert word not in str(browser.answer.url)
+    assert browser.page.title == "Search"
     browser.press("Search", q="ordsomikkefinnes")
     assert "Nothing with these words" in browser.page.text
 

@@ -163,7 +163,7 @@ def test_signing_out_and_in_again_and_a_wrong_passphrase(people: People) -> None
     browser.press("Sign in", sign_in_name=name, passphrase="feil ord helt feil")
     assert "don’t belong together" in browser.page.text
     assert browser.answer.status_code == 401
-    assert ("Norsk", "/sign-in?language=nb") in browser.page.links
+    assert "/sign-in?language=nb" in [address for _, address in browser.page.links]
     browser.press("Sign in", sign_in_name=name, passphrase=PASSPHRASE)
     assert browser.path == "/forum", "where they wanted to go"
     browser.open("/me")

@@ -4,6 +4,7 @@ These need no service behind the web client: what is tested happens before one i
 """
 
 import json
+import re
 from collections.abc import AsyncIterator
 from http.cookiejar import CookieJar
 
@@ -19,6 +20,7 @@ from services.web.session import Held, SessionCookie
 from services.web.settings import Settings
 from tests.region.running import ROOT
 
+TEMPLATES = ROOT / "services" / "web" / "templates"
 SECRET = "a secret of this test only, long enough"
 COOKIE = SessionCookie(SECRET, "north", over_https=False)
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
@@ -181,13 +183,30 @@ async def test_a_form_open_elsewhere_stays_good_when_somebody_is_sent_to_sign_in
     assert f'value="{token}"' in (await plain.get("/join")).text
 
 
-async def test_signed_in_pages_have_one_title(plain: httpx.AsyncClient) -> None:
-    _signed_in(plain)
-    titles = set()
-    for path in ("/forum", "/cafes", "/me/data", "/me/erase", "/help", "/forum/search", "/me/passphrase"):
-        html = (await plain.get(path)).text
-        titles.add(html.split("<title>")[1].split("</title>")[0])
-    assert titles == {"Home"}
+@pytest.mark.parametrize(
+    ("path", "english", "norwegian"),
+    [
+        ("/", "Peercafe", "Peercafe"),
+        ("/help", "Help", "Hjelp"),
+        ("/sign-in", "Sign in", "Logg inn"),
+        ("/nowhere", "This can’t be shown", "Dette kan ikke vises"),
+    ],
+)
+async def test_a_title_says_what_kind_of_page_it_is(
+    plain: httpx.AsyncClient, path: str, english: str, norwegian: str
+) -> None:
+    for language, title in (("en", english), ("nb", norwegian)):
+        html = (await plain.get(path, headers={"accept-language": language})).text
+        assert f"<title>{title}</title>" in html
+
+
+def test_no_title_holds_anything_but_words_of_ours() -> None:
+    templates = [file.read_text("utf-8") for file in TEMPLATES.glob("*.html")]
+    pages = [text for text in templates if '{% extends "base.html" %}' in text]
+    titles = [text.partition("{% block title %}")[2].partition("{% endblock %}")[0] for text in pages]
+    assert len(pages) > 40
+    ours = re.compile(r'\{\{ _\("[^"]+"\)( if signed_in else "Peercafe")? \}\}')
+    assert [title for title in titles if not ours.fullmatch(title)] == []
 
 
 @pytest.mark.parametrize(
@@ -301,6 +320,27 @@ async def test_the_language_can_be_chosen_and_stays(plain: httpx.AsyncClient) ->
     answer = await plain.get("/help?language=nb")
     assert answer.headers["location"] == "/help"
     assert "Trenger du hjelp nå?" in (await plain.get("/help")).text
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/forum/write", "/forum/write"),
+        ("/forum/threads/0d9a3f0e-0000-4000-8000-000000000000/replies", "/"),  # nothing to fetch there
+    ],
+)
+async def test_what_answers_a_form_leads_to_the_other_language_and_keeps_what_was_typed(
+    plain: httpx.AsyncClient, path: str, page: str
+) -> None:
+    form = {"form_token": _token(_signed_in(plain)), "title": "T", "wish": "listen", "body": "Lange tanker"}
+    answer = await plain.post(path, data=form)
+    link = f'<a href="{page}?language=nb" target="_blank" rel="noopener" lang="nb" hreflang="nb">Norsk ('
+    assert link in answer.text, "in a tab of its own: nothing here is lost"
+    assert (await plain.get(f"{page}?language=nb")).headers["location"] == page
+    again = await plain.post(path, data=form)
+    assert again.headers["content-language"] == "nb"
+    assert "Lange tanker" in again.text
+    assert f'<a href="{page}?language=en" target="_blank"' in again.text
 
 
 async def test_our_files_may_be_kept_for_a_year_under_their_fingerprint(plain: httpx.AsyncClient) -> None:

@@ -1,5 +1,9 @@
 """The forum's list of threads, and opening a new one."""
 
+import hashlib
+import json
+from typing import Any
+
 from starlette.responses import Response
 
 from services.web.errors import FieldFault, Refused
@@ -38,13 +42,26 @@ async def open_thread(visit: Visit) -> Response:
     written = {"title": visit.field("title"), "wish": visit.field("wish"), "body": visit.field("body")}
     try:
         _require_whole(written)
-        thread = await visit.ask("forum", "POST", "/threads", written, key=visit.field("key"))
+        thread = await _opened(visit, written)
     except Refused as error:
         if error.status != 422:
             raise
         problem = f"{visit.explain(error)} {visit.gettext(KEPT)}"
         return visit.render("write.html", 422, **written, key="", problem=problem)
     return visit.go(f"/forum/threads/{thread['id']}", "posted")
+
+
+async def _opened(visit: Visit, written: dict[str, str]) -> Any:
+    """The thread with these words, opened unless it is there already.
+
+    Whoever goes back to the form is given a fresh one, with a fresh key: only the words say that it is the same thread.
+    """
+    words = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+    thread = await visit.ask("forum", "POST", "/threads", written, key=words)
+    changed_since = thread["removed"] or thread["posts"][0]["edited"]
+    if changed_since:  # these words no longer stand there: they are wanted anew
+        thread = await visit.ask("forum", "POST", "/threads", written, key=visit.field("key"))
+    return thread
 
 
 def _require_whole(written: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ async def sign_in(visit: Visit) -> Response:
     except ServiceError as error:
         status = error.status if isinstance(error, Refused) else 503
         problem = visit.explain(error)
-        response = visit.render("sign_in.html", status, sign_in_name=name, problem=problem, here="/sign-in")
+        response = visit.render("sign_in.html", status, sign_in_name=name, problem=problem)
         if isinstance(error, Refused) and error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
         return response
