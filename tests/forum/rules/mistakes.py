@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from services.forum.rules import counting, hiding, merging, naming, waiting
+from services.forum.rules import counting, hiding, merging, naming
 from services.forum.rules.naming import Named
 from shared.contracts.payloads.forum import Hide, ModerationDecided, PostPublished
 from tests.forum.rules.replica import Rules
@@ -127,10 +127,6 @@ def _nobody_elses_opening_counts(posts: Iterable[PostPublished], writer: UUID | 
     here = list(posts)
     kept = [post for post in here if not post.opening or counting.opens(post, writer)]
     return counting.numbers(kept or here, writer)._replace(last_written=max(map(counting.written, here)))
-
-
-def _all_held(version: int, now_ms: int, *, own: bool) -> bool:
-    return waiting.due_ms(version) > now_ms - 20 * 60_000 and not own
 
 
 def _never_held(_version: int, _now_ms: int, **_: object) -> bool:
