@@ -21,6 +21,7 @@ from deploy.gateway.requests import (
     whole_body,
 )
 from deploy.gateway.settings import GatewaySettings
+from deploy.gateway.turns import TooMuchWaiting, Turns
 from shared.api.problems import Busy, problem_response
 
 _API = re.compile(r"^/api/([a-z]+)(?=/|$)")
@@ -45,20 +46,26 @@ class Gateway:
         self.web: ASGIApp | None = None
         self._fallback = fallback
         self._limits = limits or EdgeLimits()
-        self._body_seconds = (settings or GatewaySettings()).body_seconds
+        settings = settings or GatewaySettings()
+        self._body_seconds = settings.body_seconds
+        self._turns = Turns(settings.work_per_address, settings.connections_per_address)
 
     async def public(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The listener that the world reaches: limited by address."""
+        client = scope.get("client")
+        address = client[0] if client else ""
         if scope["type"] == "http":
-            client = scope.get("client")
-            wait = self._limits.take(client[0] if client else "", scope["method"], scope["path"])
+            wait = self._limits.take(address, scope["method"], scope["path"])
             if wait:
                 await self._too_many(scope, wait)(scope, receive, Answer(send))
                 return
-        await self.inner(scope, receive, send)
+        await self._answer(scope, receive, send, address)
 
     async def inner(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The listener that only this machine reaches: not limited by address."""
+        await self._answer(scope, receive, send, None)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str | None) -> None:
         if scope["type"] != "http":
             await _refuse_other(scope, receive, send)
             return
@@ -76,7 +83,12 @@ class Gateway:
             return
         app, scope = self._route(scope)
         try:
-            await app(scope, receive, answer)
+            if address is None:
+                await app(scope, receive, answer)
+            else:
+                await self._turns.answer(address, app, scope, receive, answer)
+        except TooMuchWaiting:
+            await self._too_many(scope, 1)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001  the last line of defence: nothing of a request may reach a log
             _log.error("unexpected_error", error=type(error).__name__)
             if not answer.started:

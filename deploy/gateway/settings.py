@@ -10,6 +10,7 @@ class GatewaySettings(BaseSettings):
 
     connections: int = 600  # in all; a process has 1,024 files by default, and its engines need some
     connections_per_address: int = 100  # an IPv6 household (/56) is one address
+    work_per_address: int = 8  # requests at once; more wait. A service has ten database connections
     header_seconds: float = 10.0  # from the first byte (or the connection) to the end of the headers
     header_bytes: int = 32 * 1024  # the request's line and headers together
     body_seconds: float = 30.0  # within which a body must have arrived

@@ -1,5 +1,6 @@
 """The gateway: where requests go, what is dropped, what is refused, and what it answers by itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from deploy.gateway.fallback import Fallback
 from deploy.gateway.limits import EdgeLimits
 from deploy.gateway.router import Gateway
+from deploy.gateway.settings import GatewaySettings
 from shared.region import load_region
+from tests.people import eventually
 
 NORTH = load_region(Path(__file__).parents[2] / "deploy" / "regions" / "north.toml")
 
@@ -178,6 +181,89 @@ async def test_one_address_does_not_limit_another_and_the_inner_listener_none(ga
     assert await status(gateway.public, "2001:db8:0:2::1") == 429, "one household is one subscriber"
     assert await status(gateway.public, "2001:db8:0:100::1") == 200
     assert {await status(gateway.inner, "127.0.0.1") for _ in range(70)} == {200}
+
+
+class Slow:
+    """A service whose answers come when all may; counts whom it is at work for."""
+
+    def __init__(self) -> None:
+        self.may_go_on = asyncio.Event()
+        self.at_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.at_work += 1
+        if scope["path"] != "/quick":
+            await self.may_go_on.wait()
+        await JSONResponse({})(scope, receive, send)
+
+    async def works_for(self) -> int:
+        return self.at_work
+
+
+async def test_one_address_has_eight_places_of_work_and_others_are_answered_meanwhile(
+    gateway: Gateway,
+) -> None:
+    gateway.web = slow = Slow()
+
+    async def status(address: str, path: str) -> int:
+        transport = httpx.ASGITransport(gateway.public, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://region.test") as client:
+            return (await client.get(path)).status_code
+
+    async with asyncio.TaskGroup() as asking:
+        greedy = [asking.create_task(status(f"2001:db8::{n:x}", "/slow")) for n in range(20)]
+        await eventually(slow.works_for, lambda found: found == 8)
+        late = asking.create_task(status("2001:db8::1", "/quick"))
+        assert await status("2001:db8:0:100::1", "/quick") == 200
+        assert slow.at_work == 8 + 1, "who has asked since waits for their turn"
+        assert not late.done()
+        slow.may_go_on.set()
+    assert {task.result() for task in (*greedy, late)} == {200}, "and nobody is refused"
+    assert slow.at_work == 20 + 2
+
+
+async def test_of_an_address_so_much_waits_and_no_more(clock: Clock) -> None:
+    settings = GatewaySettings(work_per_address=2, connections_per_address=3)
+    gateway = Gateway(Fallback(NORTH), EdgeLimits(now=clock), settings)
+    gateway.web = slow = Slow()
+    transport = httpx.ASGITransport(gateway.public, client=("192.0.2.7", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://region.test") as client:
+        async with asyncio.TaskGroup() as asking:
+            tasks = [asking.create_task(client.get("/slow")) for _ in range(2 + 3)]
+            await eventually(slow.works_for, lambda found: found == 2)
+            refused = await client.get("/quick")
+            tasks[0].cancel()
+            tasks[-1].cancel()
+            slow.may_go_on.set()
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"] == "1"
+        assert [task.result().status_code for task in tasks[1:-1]] == [200] * 3
+        assert (await client.get("/quick")).status_code == 200, "places of those who went are free again"
+
+
+async def test_who_takes_their_time_over_an_answer_holds_no_place_of_work(clock: Clock) -> None:
+    gateway = Gateway(Fallback(NORTH), EdgeLimits(now=clock), GatewaySettings(work_per_address=1))
+    gateway.web = slow = Slow()
+    begun, taken = asyncio.Event(), asyncio.Event()
+
+    async def nothing_more() -> Message:
+        raise AssertionError("the body was all")
+
+    async def takes_time(_message: Message) -> None:
+        begun.set()
+        await taken.wait()
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/quick", "headers": [], "client": ("192.0.2.7", 1),
+    }  # fmt: skip
+    async with asyncio.TaskGroup() as asking:
+        asking.create_task(gateway.public(scope, nothing_more, takes_time))
+        await begun.wait()
+        transport = httpx.ASGITransport(gateway.public, client=("192.0.2.7", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://region.test") as client:
+            assert (await client.get("/quick")).status_code == 200
+        taken.set()
+    assert slow.at_work == 2
 
 
 async def test_help_and_leaving_stay_up_when_web_is_down(gateway: Gateway, client: httpx.AsyncClient) -> None:
