@@ -7,8 +7,9 @@ from uuid import UUID
 
 from services.forum.rules.identities import NONCE_BYTES, entity_id, profile_id
 from shared import clock
-from shared.hlc import COUNTER_BITS, HybridLogicalClock, time_of
+from shared.hlc import COUNTER_BITS, HybridLogicalClock, time_of, version_at
 
+WRITTEN_AHEAD = timedelta(seconds=1)
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
@@ -28,17 +29,25 @@ class Home:
     clock: HybridLogicalClock
     apart: timedelta = timedelta()
 
-    def entity(self, version: int) -> Identity:
-        """A new id for what is first written as `version`: its time is the version's."""
-        nonce = os.urandom(NONCE_BYTES)
-        return Identity(entity_id(self.region, version >> COUNTER_BITS, nonce), nonce)
+    def written(self, version: int) -> int:
+        """When what is first written as `version` is written, as it tells others: little ahead of this region's own time.
 
-    def stands_from(self, version: int, at: datetime) -> datetime:
-        """When what is first written as `version`, at `at`, stands for others: at once in a region alone.
+        Versions follow neighbours' clocks for minutes. What is written here wouldn't then stand for others at the moment at
+        which it stands elsewhere.
+        """
+        return min(version, version_at(clock.now() + WRITTEN_AHEAD))
+
+    def entity(self, written: int) -> Identity:
+        """A new id for what is first written then."""
+        nonce = os.urandom(NONCE_BYTES)
+        return Identity(entity_id(self.region, written >> COUNTER_BITS, nonce), nonce)
+
+    def stands_from(self, written: int, at: datetime) -> datetime:
+        """When what is first `written` then, at `at`, stands for others: at once in a region alone.
 
         Whoever is ahead of time doesn't make it wait for longer than twice as long. `replicas.tables` has it for what comes.
         """
-        return max(at, min(time_of(version) + self.apart, at + 2 * self.apart))
+        return max(at, min(time_of(written) + self.apart, at + 2 * self.apart))
 
     def standing(self) -> datetime:
         """What arrived until then stands for others now."""

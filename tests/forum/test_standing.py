@@ -11,6 +11,7 @@ import pytest
 from services.forum.policy import STANDS_AFTER
 from shared.clock import SettableClock, stopped_at
 from shared.contracts.payloads.forum import PostPublished, ThreadOpened
+from shared.hlc import version_at
 from tests.engines import Engines
 from tests.forum.conftest import running, settings_for
 from tests.forum.people import Json, Person, Place
@@ -263,3 +264,60 @@ async def test_what_still_waits_when_the_last_neighbour_leaves_is_counted_and_to
     assert await scene.place.rows(waiting) == []
     assert [row["replies"] for row in await scene.place.rows("SELECT replies FROM thread_activity")] == [1]
     assert await asked_for(scene.place, scene.bo) == 1
+
+
+async def test_a_mark_up_to_ones_own_reply_reads_nothing_that_does_not_stand_yet(scene: Scene) -> None:
+    ada, bo, cleo, kari, south = scene.ada, scene.bo, scene.cleo, scene.kari, scene.south
+    here, there = await bo.opens("Mornings"), await bo.opens("Evenings")
+    await scene.applying.south(south.profile())
+    scene.time.move(timedelta(minutes=1))
+    await scene.read_back()
+    await scene.applying.announce()
+    written = scene.time.at
+    ours, theirs = await ada.replies(here, WORDS), south.post(UUID(there["id"]), WORDS)
+    scene.at(MIRRORED // 2, written)
+    for asks in (cleo, kari):
+        for thread in (here, there):
+            mine = await asks.replies(thread)
+            await asks.do("PUT", f"/threads/{thread['id']}/read-mark", {"upto": mine["id"]})
+            await asks.do("PUT", f"/posts/{mine['id']}/report", {"category": "worry"})
+    told = (await kari.do("GET", "/reports"))["items"]
+    openings = {thread["id"]: thread["posts"][0]["id"] for thread in (here, there)}
+    assert [each["after"] for each in told] == [openings[each["thread_id"]] for each in told]
+    scene.at(MIRRORED, written)
+    await scene.applying.south(theirs)
+    scene.at(STANDS, written)
+    for asks in (cleo, kari):
+        for thread, post in ((here, ours["id"]), (there, str(theirs.id))):
+            new = {each["id"]: each["new"] for each in (await asks.reads(thread))["posts"]}
+            assert (new.pop(thread["posts"][0]["id"]), new.pop(post)) == (False, True)
+
+
+async def test_what_is_written_while_a_neighbours_clock_is_fast_stands_here_when_it_stands_elsewhere(
+    scene: Scene,
+) -> None:
+    ada, applying = scene.ada, scene.applying
+    thread = await ada.opens()
+    scene.time.move(timedelta(minutes=1))
+    # What is edited is above what was read of it, and so is all that is written after it.
+    fast = version_at(scene.time.at + timedelta(minutes=9))
+    await applying.execute("UPDATE posts SET version = :version", version=fast)
+    await ada.do("PUT", f"/posts/{thread['posts'][0]['id']}", {"body": "Mine now"})
+    written = scene.time.at
+    another, reply = await ada.opens(WORDS), await ada.replies(thread, WORDS)
+    stands = "SELECT arrived_at FROM {} WHERE id = $1"
+    for table, payload, id_ in (
+        ("threads", ThreadOpened, another["id"]),
+        ("posts", PostPublished, another["posts"][0]["id"]),
+        ("posts", PostPublished, reply["id"]),
+    ):
+        scene.at(0, written)
+        [state] = [s for key, s in await scene.place.published(f"shared.forum.{table}.v1") if key == id_]
+        assert state["version"] > fast
+        here = await scene.place.rows(stands.format(table), UUID(id_))
+        assert here[0]["arrived_at"] < written + 2 * STANDS_AFTER
+        # Elsewhere there is no row of it, and it comes when it was mirrored.
+        await applying.execute(f"DELETE FROM {table} WHERE id = :id", id=UUID(id_))
+        scene.at(MIRRORED, written)
+        await applying.apply(received(payload(**state), None))
+        assert await scene.place.rows(stands.format(table), UUID(id_)) == here

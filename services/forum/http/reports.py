@@ -28,8 +28,12 @@ async def list_reports(here: Here, caller: Moderator, after: After = None, limit
 
     Begins anew where they have been done with `after` meanwhile.
     """
-    region = here.home.region
-    return answer(await open_reports(here.database, caller.alias, region, after=after, limit=limit))
+    home = here.home
+    return answer(
+        await open_reports(
+            here.database, caller.alias, home.region, after=after, limit=limit, standing=home.standing()
+        )
+    )
 
 
 @router.put("/reports/seen", status_code=204)

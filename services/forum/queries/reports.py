@@ -2,10 +2,11 @@
 
 # ruff: noqa: S608 - statements are put together from fragments of ours only
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.forum.queries.fragments import hide_of, opens, writer_of
+from services.forum.queries.fragments import hide_of, opens, stands, writer_of
 from services.forum.queries.own import own_profile
 from services.forum.queries.posts import shown_author
 from shared.database.statements import Fetches
@@ -29,7 +30,7 @@ SELECT p.id, p.thread_id, p.author_id, p.erased, p.opening, t.title, o.categorie
     k.title AS kept_title, k.body_html AS kept_html, p.body_html IS DISTINCT FROM k.body_html AS changed,
     hide.reason IS NOT NULL AS hidden, w.name, w.mark, w.role, w.look_alike, w.community, w.region,
     (SELECT b.id FROM posts b WHERE b.thread_id = p.thread_id AND (b.written, b.id) < (p.written, p.id)
-            AND NOT {opens("p")}
+            AND NOT {opens("p")} AND {stands("b", "$5", "$4")}
         ORDER BY b.written DESC, b.id DESC LIMIT 1) AS after
 FROM open o JOIN posts p ON p.id = o.post_id
     LEFT JOIN threads t ON t.id = p.thread_id
@@ -50,11 +51,11 @@ async def is_anything_open(database: Fetches, region: str) -> bool:
 
 
 async def open_reports(
-    database: Fetches, alias: UUID, region: str, *, after: UUID | None, limit: int
+    database: Fetches, alias: UUID, region: str, *, after: UUID | None, limit: int, standing: datetime
 ) -> dict[str, Any]:
-    """A page of what waits for a peer consultant; never who told, or where. Raises AccountClosed."""
-    await own_profile(database, alias)
-    found = await database.fetch(OPEN, region, limit + 1, after)
+    """A page of what waits for a peer consultant; never who told, or where. `standing`: as `Home` says. Raises AccountClosed."""
+    reader = await own_profile(database, alias)
+    found = await database.fetch(OPEN, region, limit + 1, after, standing, reader)
     rows = found[:limit]
     return {
         "items": [

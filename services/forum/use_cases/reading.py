@@ -64,7 +64,7 @@ WITH reader AS ( -- who asks, whether they may, and whether the thread is there
             UNION
             SELECT p.id, p.arrived_at FROM posts p, upto, mark
             WHERE p.thread_id = :thread AND (p.written, p.id) <= (upto.written, upto.id)
-                AND p.arrived_at > mark.read_until
+                AND p.arrived_at > mark.read_until AND {stands("p", _reader, _standing)}
         ) p ORDER BY p.arrived_at DESC LIMIT {MOST_SHOWN}) AS ids
 ), saved AS ( -- empty when another request made a mark meanwhile
     INSERT INTO read_marks AS r (alias, thread_id, read_until, shown, opened_at)

@@ -75,7 +75,7 @@ WITH writer AS (
         thread_id, written, opening, edited, body, body_html)
     SELECT CAST(:id AS uuid), CAST(:nonce AS bytea), CAST(:home AS text), CAST(:version AS bigint), false,
         {PROJECTION}, CAST(:stands_from AS timestamptz), CAST(:author_id AS uuid), CAST(:author_nonce AS bytea),
-        CAST(:thread_id AS uuid), CAST(:version AS bigint), false, false, CAST(:body AS text), CAST(:html AS text)
+        CAST(:thread_id AS uuid), CAST(:written AS bigint), false, false, CAST(:body AS text), CAST(:html AS text)
     FROM claimed
 ), watched AS (
     INSERT INTO watching (alias, thread_id, since)
@@ -131,11 +131,12 @@ async def _write(
 ) -> Written:
     at = clock.now()  # not before there is a connection: a read mark doesn't wait longer for a commit
     version = home.clock.tick()
-    identity = home.entity(version)
+    written = home.written(version)
+    identity = home.entity(written)
     html = render(command.body)
     record = PostPublished(
         id=identity.id, home=home.region, version=version, nonce=identity.nonce.hex(), author_id=author.id,
-        author_nonce=author.nonce.hex(), thread_id=command.thread_id, written=version, opening=False,
+        author_nonce=author.nonce.hex(), thread_id=command.thread_id, written=written, opening=False,
         body=command.body,
     )  # fmt: skip
     values = {
@@ -150,8 +151,9 @@ async def _write(
         "nonce": identity.nonce,
         "home": home.region,
         "version": version,
+        "written": written,
         "at": at,
-        "stands_from": home.stands_from(version, at),
+        "stands_from": home.stands_from(written, at),
         "standing": home.standing(),
         "since": at - MARK_STAYS_BACK,
         "body": command.body,
@@ -162,7 +164,7 @@ async def _write(
     }
     row = (await database.fetch(WRITE.sql, *WRITE.arguments(values)))[0]
     if row["written"]:
-        return Written(identity.id, version, html, row)
+        return Written(identity.id, written, html, row)
     if row["author_id"] is None:  # of who is closed also what they wrote earlier is told nothing of
         writers.forget(command.alias)
         await own_profile(database, command.alias)  # refuses who is closed

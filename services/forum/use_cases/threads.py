@@ -52,16 +52,18 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
     await require_writing(session, command.alias)
     author = await author_of(session, home, writers, command.alias, command.consultant)
     version = home.clock.tick()
+    written = home.written(version)
     thread = Thread(
-        **authored_by(home, home.entity(version), version, author, home.stands_from(version, command.at)),
+        **authored_by(home, home.entity(written), version, author, home.stands_from(written, command.at)),
         title=command.title,
         wish=command.wish,
     )
     version = home.clock.tick()
+    written = home.written(version)
     opening = Post(
-        **authored_by(home, home.entity(version), version, author, home.stands_from(version, command.at)),
+        **authored_by(home, home.entity(written), version, author, home.stands_from(written, command.at)),
         thread_id=thread.id,
-        written=version,
+        written=written,
         opening=True,
         edited=False,
         body=command.body,
@@ -69,7 +71,7 @@ async def open_thread(session: AsyncSession, home: Home, writers: Writers, comma
     )
     session.add_all([thread, opening])
     await session.flush()
-    await session.execute(APPEAR, {"thread": thread.id, "written": version, "writer": author.id})
+    await session.execute(APPEAR, {"thread": thread.id, "written": written, "writer": author.id})
     await watch(session, command.alias, thread.id, command.at)
     await outbox.add(session, THREADS, thread.id, thread.record(), at=command.at)
     await outbox.add(session, POSTS, opening.id, opening.record(), at=command.at)
