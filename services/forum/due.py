@@ -17,13 +17,14 @@ from services.forum.replicas.applying import Replicas
 from services.forum.replicas.projecting import project_again
 from services.forum.replicas.tables import TABLES
 from services.forum.use_cases import reports
-from services.forum.use_cases.leaving import acknowledge_others, erase_some
+from services.forum.use_cases.leaving import acknowledge_others, erase_some, homes_to_answer
 from services.forum.use_cases.profiles import hide_communities_of_nobody, let_go_of_names
 from shared import clock
 from shared.api import idempotency
 from shared.bus.halving import store_or_halve
 from shared.bus.records import Received
 from shared.telemetry import notices
+from shared.telemetry.logging import describe
 
 # By primary key: ids begin with their time, and a day's worth of rows is looked at.
 HIGHEST = text("""
@@ -33,6 +34,8 @@ SELECT coalesce(max(version), 0) FROM (
     UNION ALL (SELECT version FROM reactions WHERE home = :region ORDER BY id DESC LIMIT 1000)
 ) newest
 """)
+
+ROUNDS = 10  # in which requests are answered, before members of this region who leave come first again
 
 UNCONFIRMED = (
     "{region} hasn't said for more than a day that it erased what a member of this region erased. Look at its link"
@@ -52,16 +55,37 @@ class DueWork:
     neighbours: Sequence[str] = ()
     projected: asyncio.Event = field(default_factory=asyncio.Event)
     silent: set[str] = field(default_factory=set)  # neighbours, at the last look for their confirmations
+    looked_at: dict[str, str] = field(default_factory=dict)  # by home, the last erasure of its
 
     async def erase(self) -> None:
-        """Go on until nobody is left to erase and no erasure to acknowledge, a transaction at a time."""
-        for some in (erase_some, acknowledge_others):
-            more = True
-            while more:
+        """Go on until nobody is left to erase, a transaction at a time; then acknowledge other regions' erasures."""
+        more = True
+        while more:
+            async with self.sessions() as session, session.begin():
+                more = await erase_some(session, self.home, clock.now())
+            if more:
+                self.wake_relay()
+        for _ in range(ROUNDS):
+            if not await self._acknowledge():
+                return
+            self.wake_relay()
+
+    async def _acknowledge(self) -> bool:
+        """Some of each home's, each by itself, so that none keeps another's waiting; whether any was answered."""
+        async with self.sessions() as session:
+            homes = await homes_to_answer(session)
+        found = False
+        for of in homes:
+            try:
                 async with self.sessions() as session, session.begin():
-                    more = await some(session, self.home, clock.now())
-                if more:
-                    self.wake_relay()
+                    after = self.looked_at.get(of, "")
+                    upto, some = await acknowledge_others(session, self.home, of, after, clock.now())
+            except Exception as error:  # noqa: BLE001 - the others must go on
+                _log.error("a region's erasures couldn't be looked at", region=of, **describe(error))
+                continue
+            self.looked_at[of] = upto
+            found = found or some
+        return found
 
     async def pass_on(self) -> None:
         """Pass on what was told here of posts whose writers belong elsewhere."""

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.forum.due import UNCONFIRMED, DueWork
+from services.forum.due import ROUNDS, UNCONFIRMED, DueWork
 from services.forum.replicas.applying import Replicas
 from services.forum.use_cases import leaving
 from services.forum.use_cases.profiles import NOBODY
@@ -169,6 +169,39 @@ async def test_only_what_isnt_answered_is_looked_at_again(forum: Place, applying
     await applying.erase()
     assert await forum.rows("SELECT id FROM erasures WHERE NOT answered") == []
     assert len(await forum.published("shared.forum.erasures.v1")) == 3
+
+
+FLOOD = """INSERT INTO erasures (id, home, version, erased, projection, arrived_at, erasure_id, profiles, threads, posts,
+    reactions, acknowledged)
+SELECT e || ':' || 'east', 'east', 1, false, 2, now(), e, ARRAY[CAST(:profile AS uuid)], '{}', '{}', '{}', false
+FROM (SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid) AS e FROM generate_series(1, :count) n) flood"""
+
+
+async def test_what_one_region_asks_for_in_vain_keeps_no_others_confirmation_nor_its_own_waiting(
+    with_neighbours: tuple[Place, Applying], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, applying = with_neighbours
+    monkeypatch.setattr(leaving, "LOOKED_AT", 5)
+    work = DueWork(applying.sessions, applying.home, applying.replicas, lambda: None)
+    south, east, never = Region(SOUTH), Region(EAST), uuid4()
+    await applying.execute(FLOOD, profile=never, count=3_000)
+    await from_both(applying, request_of(south, uuid4()), south.profile(erased=True, name=None, mark=None))
+    await work.erase()
+    answers = await place.published("shared.forum.erasures.v1")
+    assert [state["profiles"] for _, state in answers] == [[str(south.author.id)]]
+    assert 5 <= UUID(work.looked_at[EAST].removesuffix(":east")).int <= 5 * ROUNDS, (
+        "the others have their turns"
+    )
+
+    later = "DELETE FROM erasures WHERE home = 'east' AND erasure_id > CAST(:last AS uuid)"
+    await applying.execute(later, last=UUID(int=60))
+    await from_both(
+        applying, request_of(east, UUID(int=2**120)), east.profile(erased=True, name=None, mark=None)
+    )
+    for _ in range(15):
+        await work.erase()
+    [_, (_, answer)] = await place.published("shared.forum.erasures.v1")
+    assert answer["profiles"] == [str(east.author.id)]
 
 
 @pytest.fixture

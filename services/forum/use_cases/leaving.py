@@ -19,6 +19,7 @@ from shared.keys import keyed_hash
 from shared.outbox import add as outbox
 
 AT_ONCE = 500  # entities erased in one transaction
+LOOKED_AT = 100  # requests of one other region, in one transaction
 MOST_NAMED = 5000  # ids in one erasure's record, which must stay under the outbox's limit
 MOST_PROFILES = 10  # that another region's request may name: ours name one, and an answer says all again
 
@@ -53,17 +54,30 @@ _settled = f"""(e.home = :home OR cardinality(e.profiles) NOT BETWEEN 1 AND {MOS
     OR EXISTS (SELECT FROM profiles p WHERE p.id = ANY (e.profiles) AND p.home <> e.home)
     OR EXISTS (SELECT FROM erasures o WHERE o.id = e.erasure_id || ':' || :home AND (o.profiles @> e.profiles
         OR EXISTS (SELECT FROM profiles p WHERE p.id = ANY (o.profiles) AND p.home = :home))))"""
+# By the index, one look a home, however many requests each has.
+HOMES_TO_ANSWER = text("""
+WITH RECURSIVE homes AS (
+    (SELECT home FROM erasures WHERE NOT answered ORDER BY home LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.home FROM erasures e WHERE NOT e.answered AND e.home > h.home ORDER BY e.home LIMIT 1)
+    FROM homes h WHERE h.home IS NOT NULL
+)
+SELECT home FROM homes WHERE home IS NOT NULL
+""")
+NEXT = text(
+    "SELECT id FROM erasures WHERE NOT answered AND home = :of AND id > :after ORDER BY id LIMIT :limit"
+)
 SETTLED = text(f"""
 UPDATE erasures SET answered = true WHERE id IN (
-    SELECT e.id FROM erasures e WHERE NOT e.answered AND {_settled}
-    ORDER BY e.id LIMIT :limit FOR UPDATE SKIP LOCKED)
+    SELECT e.id FROM erasures e WHERE e.id = ANY (:ids) AND NOT e.answered AND {_settled}
+    ORDER BY e.id FOR UPDATE SKIP LOCKED)
 RETURNING id
 """)
 # Requests of other regions of which everything is stored here as erased: all they name, and since whoever wrote much had
 # more than is named, all that those profiles wrote.
 ANSWERABLE = text(f"""
 SELECT e.erasure_id, e.profiles FROM erasures e
-WHERE NOT e.answered AND NOT {_settled}
+WHERE e.id = ANY (:ids) AND NOT e.answered AND NOT {_settled}
     AND NOT EXISTS (SELECT FROM unnest(e.profiles) n LEFT JOIN profiles p ON p.id = n WHERE p.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.threads) n LEFT JOIN threads t ON t.id = n WHERE t.erased IS NOT true)
     AND NOT EXISTS (SELECT FROM unnest(e.posts) n LEFT JOIN posts p ON p.id = n WHERE p.erased IS NOT true)
@@ -71,7 +85,6 @@ WHERE NOT e.answered AND NOT {_settled}
     AND NOT EXISTS (SELECT FROM threads t WHERE t.author_id = ANY (e.profiles) AND NOT t.erased)
     AND NOT EXISTS (SELECT FROM posts p WHERE p.author_id = ANY (e.profiles) AND NOT p.erased)
     AND NOT EXISTS (SELECT FROM reactions r WHERE r.author_id = ANY (e.profiles) AND NOT r.erased)
-LIMIT 100
 """)
 
 
@@ -152,13 +165,22 @@ async def erase_some(session: AsyncSession, home: Home, at: datetime) -> bool:
     return True
 
 
-async def acknowledge_others(session: AsyncSession, home: Home, at: datetime) -> bool:
-    """Answer other regions' erasures once everything of theirs is stored here as erased; whether there may be more.
+async def homes_to_answer(session: AsyncSession) -> list[str]:
+    """Of which homes requests may be left to answer."""
+    return list(await session.scalars(HOMES_TO_ANSWER))
 
+
+async def acknowledge_others(
+    session: AsyncSession, home: Home, of: str, after: str, at: datetime
+) -> tuple[str, bool]:
+    """Answer the erasures of one region once everything of theirs is stored here as erased.
+
+    Looks at LOOKED_AT of its requests above the id `after`. Returns after which to go on, and whether any was answered.
     An answer names the profiles that it is about: another region may have asked under the same erasure id.
     """
-    asked = {"home": home.region}
-    settled = (await session.scalars(SETTLED, asked | {"limit": AT_ONCE})).all()
+    ids = list(await session.scalars(NEXT, {"of": of, "after": after, "limit": LOOKED_AT}))
+    asked = {"home": home.region, "ids": ids}
+    settled = (await session.scalars(SETTLED, asked)).all()
     answerable = (await session.execute(ANSWERABLE, asked)).all()
     for request in answerable:
         stated = f"{request.erasure_id}:{home.region}"
@@ -168,7 +190,7 @@ async def acknowledge_others(session: AsyncSession, home: Home, at: datetime) ->
             id=stated, home=home.region, version=home.version_after(before.version if before else 0),
             erasure_id=request.erasure_id, profiles=tuple(sorted(profiles)), acknowledged=True,
         ), at)  # fmt: skip
-    return bool(settled or answerable)
+    return ids[-1] if len(ids) == LOOKED_AT else "", bool(settled or answerable)
 
 
 async def _erase_written(session: AsyncSession, home: Home, profile: UUID) -> bool:
