@@ -130,7 +130,7 @@ def test_what_was_refused_before_its_body_came_may_not_go_on_sending(here: Here)
 
 
 def test_idle_connections_end_and_busy_ones_stay(here: Here) -> None:
-    idle = 0.4
+    idle = 1.5
 
     async def attack(opened: Door) -> None:
         reader, writer = await opened.connect()

@@ -157,7 +157,7 @@ async def test_a_record_that_takes_longer_by_itself_is_set_aside_once_it_isnt_th
         nonlocal alone
         keys = [record.key for record in received]
         alone += keys == ["slow"]
-        await no_longer_than(session, 200)
+        await no_longer_than(session, 600)
         await note_down(session, received)
         if "slow" in keys:
             await session.execute(text("SELECT pg_sleep(5)"))
