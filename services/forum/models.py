@@ -46,6 +46,7 @@ class Replicated:
     erased: Mapped[bool] = mapped_column(default=False)
     received: Mapped[dict[str, object] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
     projection: Mapped[int] = mapped_column(SmallInteger, default=PROJECTION)
+    # Of posts and threads the moment from which they stand for others, maybe in the future (`Home.stands_from`).
     arrived_at: Mapped[datetime]
     read_back: Mapped[int | None] = mapped_column(BigInteger)
 

@@ -34,7 +34,7 @@ page AS MATERIALIZED (
         WHERE NOT (t.erased AND a.replies = 0) {conditions}
         ORDER BY {order} OFFSET 0
     ) c
-    WHERE ($2::boolean OR c.mine OR c.reason IS NULL) AND (c.mine OR c.arrived_at <= $5)
+    WHERE ($2::boolean OR c.mine OR c.reason IS NULL) AND {stands}
     LIMIT $4
 ), writers AS MATERIALIZED (
     {writers}
@@ -71,6 +71,7 @@ def _list(*, oldest_first: bool, unanswered: bool) -> str:
         reader=READER,
         reason=reason_of("ARRAY[t.id]", "t.home"),
         writers=writers_of("SELECT DISTINCT author_id FROM page"),
+        stands=stands("c", "(SELECT profile_id FROM reader)", "$5"),
         unread=unread("n", "r", "(SELECT profile_id FROM reader)", "$5"),
         conditions=(OLDEST if oldest_first else LATEST) + (UNANSWERED if unanswered else ""),
         order="a.thread_id" if oldest_first else "a.last_written DESC, a.thread_id DESC",
