@@ -21,7 +21,9 @@ class Settings(ServiceSettings):
     erase_every_seconds: float = 1
     pass_on_every_seconds: float = 5  # looks for what was told here of posts from elsewhere
     release_held_every_seconds: float = 10  # looks for records that were ahead of time and are due
-    announce_every_seconds: float = 0.1  # looks for posts that stand for others now; in a region alone with tidy_every_seconds
+    announce_every_seconds: float = (
+        0.1  # looks for posts that stand for others now; in a region alone with tidy_every_seconds
+    )
     tidy_every_seconds: float = 3600
     remind_every_seconds: float = 3600  # looks for erasures that neighbours haven't confirmed
     # Digests of what changed, and of everything.
