@@ -16,7 +16,7 @@ from tests.region.running import ARegion, RunningRegion, regions
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
-LONGEST = "test_unlinkability.py"
+LONGEST = ("test_unlinkability.py", "test_study.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,8 +34,12 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first: begun last, one process would play it alone while the other has nothing left to do."""
-    items.sort(key=lambda item: item.path.name != LONGEST)
+    """The longest files first: begun last, one process would play it alone while the other has nothing left to do.
+
+    Last those that use the session's region: begun earlier it would run, and cost, beside all the others.
+    """
+    in_region = {item.path for item in items if "region" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path.name not in LONGEST, item.path in in_region))
 
 
 @pytest.hookimpl(wrapper=True)
