@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608 - a statement has a number of ours
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.forum.digests.summing import snapshots_of
 from services.forum.ids import Home
 from services.forum.replicas.marking import mark_buckets
-from services.forum.rules.believing import fault_of
+from services.forum.replicas.refusing import Refusals, refuse
+from services.forum.replicas.refusing import judge as believe
 from services.forum.rules.buckets import MARKS, Kind, is_bucket
 from services.forum.rules.digests import Comparison, Snapshot, Step, Verdict, judge
 from services.forum.rules.waiting import is_held
 from shared import clock
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import DigestSummed
-from shared.database import security_log
 from shared.hlc import COUNTER_BITS, milliseconds, time_of
 
 HEARD = text(
@@ -64,8 +63,6 @@ KEEP = text(
 )
 _log = structlog.get_logger()
 
-Refusals = Counter[tuple[str, str, str]]  # by neighbour, topic and fault
-
 
 class Hearing:
     """Takes the digests topic. Our own digests say nothing new, and a third region's home is none of our business."""
@@ -107,23 +104,14 @@ class Hearing:
     async def _believable(
         self, session: AsyncSession, received: list[Received[DigestSummed]], at: datetime
     ) -> list[DigestSummed]:
-        told: list[DigestSummed] = []
-        lines: list[security_log.Line] = []
-        for record in received:
-            fault = fault_of(
-                record.payload,
-                key=record.key,
-                origin=record.origin,
-                region=self._home.region,
-                neighbours=self._neighbours,
-            )
-            if fault is not None:
-                lines.append(security_log.Line(f"record-refused-{fault}"))
-                self._refused[record.origin or "", record.topic, fault] += 1
-            elif is_bucket(record.payload.kind, record.payload.bucket, milliseconds(at)):
-                told.append(record.payload)  # else a later release may know it
-        await security_log.note_all(session, lines)
-        return told
+        genuine, refused = believe(received, self._home.region, self._neighbours)
+        await refuse(session, refused, self._refused)
+        # Of other buckets a later release may know.
+        return [
+            record.payload
+            for record in genuine
+            if is_bucket(record.payload.kind, record.payload.bucket, milliseconds(at))
+        ]
 
     async def _compare(self, session: AsyncSession, told: list[DigestSummed], at: datetime) -> None:
         if not told:

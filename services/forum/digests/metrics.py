@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from services.forum.digests.hearing import Refusals
 from services.forum.replicas.marking import KIND_OF
+from services.forum.replicas.refusing import Refusals
 from shared import clock
 from shared.bus.batches import Consumer
 from shared.bus.reading import UNKNOWN_TYPE

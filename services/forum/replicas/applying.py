@@ -1,7 +1,7 @@
 """Takes a batch of the shared forum's records into this region's tables."""
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,17 +18,15 @@ from services.forum.replicas.announcing import settle_posts, settle_threads, tel
 from services.forum.replicas.concerns import forget_of, hear
 from services.forum.replicas.held import hold
 from services.forum.replicas.marking import KIND_OF, buckets_of
+from services.forum.replicas.refusing import Refusals, Refused, judge, refuse
 from services.forum.replicas.reserving import reserve_names
 from services.forum.replicas.tables import TABLES, Table
 from services.forum.replicas.turns import in_turns
-from services.forum.rules.believing import fault_of
 from services.forum.rules.merging import highest
 from services.forum.rules.waiting import is_held
 from shared import clock
 from shared.bus.records import Received, Unstorable
-from shared.contracts.payloads.payload import State
 from shared.contracts.topics import MODERATION, POSTS, PROFILES, REPORTS, THREADS
-from shared.database import security_log
 from shared.hlc import milliseconds
 from shared.outbox import add as outbox
 
@@ -51,7 +49,7 @@ class Filled:
 class Prepared:
     """A batch of which everything is known that takes no database: what is refused, what has to wait, what is due."""
 
-    refused: list[security_log.Line]
+    refused: list[Refused]
     ahead: list[Received[Any]]
     due: list[Filled]
 
@@ -62,9 +60,7 @@ class Replicas:
     def __init__(self, home: Home, neighbours: Collection[str]) -> None:
         self._home = home
         self._neighbours = frozenset(neighbours)
-        self.refused = Counter[
-            tuple[str, str, str]
-        ]()  # records, by neighbour ("" for our own), topic and fault
+        self.refused = Refusals()
 
     async def apply(self, session: AsyncSession, received: list[Received[Any]]) -> None:
         """A whole batch, in the order it came, in the caller's transaction. Coming again it changes nothing.
@@ -75,7 +71,7 @@ class Replicas:
 
     async def prepare(self, received: list[Received[Any]]) -> Prepared:
         """Judge a batch and make its rows. Raises Unstorable."""
-        genuine, refused = self._judge(received)
+        genuine, refused = judge(received, self._home.region, self._neighbours)
         now = milliseconds(clock.now())
         ahead: list[Received[Any]] = []
         by_topic: dict[str, list[Received[Any]]] = defaultdict(list)
@@ -93,31 +89,12 @@ class Replicas:
         await session.connection()
         at = clock.now()  # not before there is a connection: a read mark doesn't wait longer for a commit
         if batch.refused:
-            await security_log.note_all(session, batch.refused)
+            await refuse(session, batch.refused, self.refused)
             _log.warning("records of the shared forum were refused", count=len(batch.refused))
         if batch.ahead:
             await hold(session, batch.ahead)
         for filled in batch.due:
             await self._store(session, filled, at)
-
-    def _judge(self, received: list[Received[Any]]) -> tuple[list[Received[Any]], list[security_log.Line]]:
-        genuine = []
-        refused: list[security_log.Line] = []
-        for record in received:
-            fault = fault_of(
-                record.payload,
-                key=record.key,
-                origin=record.origin,
-                region=self._home.region,
-                neighbours=self._neighbours,
-            )
-            if fault is None:
-                genuine.append(record)
-            else:
-                line = security_log.Line(f"record-refused-{fault}", subject=_subject_of(record.payload))
-                refused.append(line)
-                self.refused[record.origin or "", record.topic, fault] += 1
-        return genuine, refused
 
     async def _store(self, session: AsyncSession, filled: Filled, at: datetime) -> None:
         table, newest = filled.table, filled.newest
@@ -170,12 +147,6 @@ def _row(table: Table, record: Received[Any]) -> dict[str, object]:
 def _highest(records: list[Received[Any]]) -> list[Received[Any]]:
     """By its origin too: no neighbour's record stands for ours."""
     return highest(records, lambda one: (one.topic, one.origin, one.key), lambda one: one.payload)
-
-
-def _subject_of(state: State) -> UUID | None:
-    """The entity a refused record claims to be about, for the security log."""
-    subject = getattr(state, "target_id", None) or getattr(state, "erasure_id", None) or state.id
-    return subject if isinstance(subject, UUID) else None
 
 
 def _versions(records: list[Received[Any]]) -> Versions:

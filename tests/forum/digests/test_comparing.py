@@ -8,8 +8,10 @@ from typing import Any
 from services.forum.digests.hearing import Hearing
 from services.forum.digests.rounds import Pace, Rounds
 from shared.bus.records import Received
+from shared.contracts.payloads.forum import DigestSummed
 from shared.contracts.topics import DIGESTS, POSTS
 from tests.forum.digests.regions import MINUTE, Federation, Region, everything_but_digests
+from tests.forum.records import SOUTH, received
 
 
 async def test_regions_that_have_the_same_say_so(both: Federation, north: Region, south: Region) -> None:
@@ -150,3 +152,27 @@ async def test_a_home_that_tells_its_own_is_answered_between_two_rounds(north: R
     await asyncio.wait_for(answering, 30)
     answers = [record.payload for record in await south.sent() if record.topic == DIGESTS.name]
     assert {(answer.home, answer.about) for answer in answers} == {("south", "north")}
+
+
+async def test_what_is_refused_is_counted_once_it_is_noted(north: Region) -> None:
+    digest = DigestSummed(
+        id="south:north:posts:2900", home="south", about="north", kind="posts", bucket=2901,
+        version=north.home.clock.tick(), until=1, sum="0" * 16,
+    )  # fmt: skip
+    [post] = await north.writes()
+    batches: list[tuple[Any, Received[Any]]] = [
+        (north.replicas.apply, received(post, "south")),
+        (north.hearing.apply, received(digest, "south")),
+    ]
+    for apply, record in batches:
+        for _ in range(2):  # a batch is tried again
+            async with north.sessions() as session:
+                await apply(session, [record])
+                await session.rollback()
+        assert north.replicas.refused[SOUTH, record.topic, "home"] == 0
+        assert north.replicas.refused[SOUTH, record.topic, "id"] == 0
+        async with north.sessions() as session, session.begin():
+            await apply(session, [record])
+    noted = await north.rows("SELECT event FROM security_log")
+    assert {row.event for row in noted} == {"record-refused-home", "record-refused-id"}
+    assert north.replicas.refused == {(SOUTH, POSTS.name, "home"): 1, (SOUTH, DIGESTS.name, "id"): 1}
