@@ -21,7 +21,7 @@ from services.forum.rules.waiting import is_held
 from shared import clock
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import DigestSummed
-from shared.hlc import COUNTER_BITS, milliseconds, time_of
+from shared.hlc import COUNTER_BITS, milliseconds
 
 HEARD = text(
     "INSERT INTO digest_regions AS r (region, marks, heard_at) VALUES (:region, CAST(:marks AS bigint[]), :at)"
@@ -54,12 +54,14 @@ COMPARED = text(
     " AS told (region, kind, bucket) ON (c.region, c.kind, c.bucket) = (told.region, told.kind, told.bucket)"
 )
 KEEP = text(
-    "INSERT INTO digest_comparisons AS c (region, kind, bucket, version, verdict, compared_at, differences, repairs,"
-    " alarmed, repair_due, repaired)"
-    " VALUES (:region, :kind, :bucket, :version, :verdict, :at, :differences, :repairs, :alarmed, :due, 0)"
+    "INSERT INTO digest_comparisons AS c (region, kind, bucket, version, verdict, compared_at, counted_at, differences,"
+    " repairs, last_repair_at, alarmed, repair_due, repaired)"
+    " VALUES (:region, :kind, :bucket, :version, :verdict, :at, :counted_at, :differences, :repairs, :last_repair_at,"
+    " :alarmed, :due, 0)"
     " ON CONFLICT (region, kind, bucket) DO UPDATE SET version = excluded.version, verdict = excluded.verdict,"
-    " compared_at = excluded.compared_at, differences = excluded.differences, repairs = excluded.repairs,"
-    " alarmed = excluded.alarmed, repair_due = excluded.repair_due"
+    " compared_at = excluded.compared_at, counted_at = excluded.counted_at, differences = excluded.differences,"
+    " repairs = excluded.repairs, last_repair_at = excluded.last_repair_at, alarmed = excluded.alarmed,"
+    " repair_due = excluded.repair_due"
 )
 _log = structlog.get_logger()
 
@@ -77,7 +79,7 @@ class Hearing:
     ) -> None:
         """`heard` is called when a neighbour has told of its own.
 
-        `apart`: how long after the digest that counted last one must be told to count as another difference. So three of
+        `apart`: how long after the digest that counted last one must be heard to count as another difference. So three of
         them take twice that at least, however often a bucket is told: who catches up isn't sent it again.
         """
         self._home = home
@@ -160,12 +162,15 @@ def _came_before(digest: DigestSummed, last: int, at: datetime) -> bool:
 def _next(
     digest: DigestSummed, before: Any, verdict: Verdict, at: datetime, apart: timedelta
 ) -> dict[str, Any]:
-    if verdict is Verdict.DIFFERENT and before is not None:
-        since = time_of(digest.version) - time_of(before.version)
+    # By our own clock: what a neighbour says of its own would let it say how often something is published here.
+    if verdict is Verdict.DIFFERENT and before is not None and before.counted_at is not None:
+        since = at - before.counted_at
         if timedelta() <= since < apart:
             return {**before._mapping, "verdict": verdict.value, "at": at, "due": before.repair_due}  # noqa: SLF001 - SQLAlchemy's
-    was = Comparison() if before is None else Comparison(before.differences, before.repairs, before.alarmed)
-    now, step = was.after(verdict)
+    was = Comparison()
+    if before is not None:
+        was = Comparison(before.differences, before.repairs, before.alarmed, before.last_repair_at)
+    now, step = was.after(verdict, at)
     place = {"region": digest.home, "kind": digest.kind, "bucket": digest.bucket}
     if step is Step.ALARM:
         _log.error("a region hasn't what we wrote after three repairs, and nothing more is tried", **place)
@@ -173,8 +178,9 @@ def _next(
         _log.warning("a region that hadn't what we wrote has it now", **place)
     still_due = before is not None and before.repair_due and verdict is not Verdict.SAME
     return place | {
-        "version": digest.version, "verdict": verdict.value, "at": at, "differences": now.differences,
-        "repairs": now.repairs, "alarmed": now.alarmed, "due": still_due or step is Step.REPAIR,
+        "version": digest.version, "verdict": verdict.value, "at": at, "counted_at": at,
+        "differences": now.differences, "repairs": now.repairs, "last_repair_at": now.last_repair_at,
+        "alarmed": now.alarmed, "due": still_due or step is Step.REPAIR,
     }  # fmt: skip
 
 

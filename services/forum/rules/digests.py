@@ -7,15 +7,16 @@ one an interval. The other region's answer is one of: the same; behind (what we 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final
 from uuid import UUID
 
 SUM_BITS = 64
 SNAPSHOTS = 10  # that a home keeps of each bucket
 LATE_MS = 10 * 60 * 1000  # what is still behind then isn't on its way any more
 DIFFERENCES = 3  # without agreement between them, before a bucket is published again
-REPAIRS = 3  # without effect, before we stop and call for an operator
+REPAIRS = 3  # before we stop and call for an operator
+REPAIRS_COUNT_FOR = timedelta(days=1)  # after the last of them
 
 
 def sum_of(states: Iterable[tuple[UUID | str, int]]) -> int:
@@ -73,23 +74,26 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one bucket of ours stands in one other region. Counted since they last agreed."""
+    """How one bucket of ours stands in one other region.
 
-    differences: int = 0  # since the last repair
+    Repairs are counted until there was none for a day, by our own clock: whoever agrees in between isn't sent more of them.
+    """
+
+    differences: int = 0  # since they last agreed, or the last repair
     repairs: int = 0
     alarmed: bool = False
+    last_repair_at: datetime | None = None
 
-    def after(self, verdict: Verdict) -> tuple["Comparison", Step]:
-        """Where it stands after one more digest, and what is to be done now."""
+    def after(self, verdict: Verdict, at: datetime) -> tuple["Comparison", Step]:
+        """Where it stands after one more digest, heard `at`, and what is to be done now."""
         if verdict is Verdict.SAME:
-            return AGREEING, Step.NOTHING
+            return replace(self, differences=0, alarmed=False), Step.NOTHING
         if verdict is Verdict.BEHIND or self.alarmed:
             return self, Step.NOTHING
         if self.differences + 1 < DIFFERENCES:
             return replace(self, differences=self.differences + 1), Step.NOTHING
-        if self.repairs < REPAIRS:
-            return Comparison(repairs=self.repairs + 1), Step.REPAIR
+        is_counted = self.last_repair_at is not None and at - self.last_repair_at < REPAIRS_COUNT_FOR
+        repairs = self.repairs if is_counted else 0
+        if repairs < REPAIRS:
+            return Comparison(repairs=repairs + 1, last_repair_at=at), Step.REPAIR
         return replace(self, differences=DIFFERENCES, alarmed=True), Step.ALARM
-
-
-AGREEING: Final = Comparison()

@@ -7,9 +7,11 @@ from typing import Any
 
 from services.forum.digests.hearing import Hearing
 from services.forum.digests.rounds import Pace, Rounds
+from services.forum.rules.buckets import bucket_of
 from shared.bus.records import Received
 from shared.contracts.payloads.forum import DigestSummed
 from shared.contracts.topics import DIGESTS, POSTS
+from shared.hlc import version_at
 from tests.forum.digests.regions import MINUTE, Federation, Region, everything_but_digests
 from tests.forum.records import SOUTH, received
 
@@ -46,7 +48,7 @@ async def test_what_one_record_lacks_is_found_within_three_digests_and_repaired(
 
     assert await both.until(same) <= 3
     comparison = await north.finds("south")
-    assert (comparison.differences, comparison.repairs, comparison.repaired) == (0, 0, 1)
+    assert (comparison.differences, comparison.repairs, comparison.repaired) == (0, 1, 1)
 
 
 async def test_a_bucket_of_which_nothing_came_is_missed_too(
@@ -152,6 +154,24 @@ async def test_a_home_that_tells_its_own_is_answered_between_two_rounds(north: R
     await asyncio.wait_for(answering, 30)
     answers = [record.payload for record in await south.sent() if record.topic == DIGESTS.name]
     assert {(answer.home, answer.about) for answer in answers} == {("south", "north")}
+
+
+async def test_differences_are_five_minutes_apart_by_the_homes_own_clock(
+    both: Federation, north: Region, south: Region
+) -> None:
+    [post] = await north.writes()
+    await both.carry()
+    await both.minutes(3)
+    both.clock.move(10 * MINUTE)
+    bucket = bucket_of("posts", post.id)
+    for ahead in (0, 6, 12, 3):  # a clock that leaps, and back from where no digest is later for ever
+        digest = DigestSummed(
+            id=f"south:north:posts:{bucket}", home="south", about="north", kind="posts", bucket=bucket,
+            version=version_at(both.clock.at + ahead * MINUTE), until=version_at(both.clock.at), sum="0" * 16,
+        )  # fmt: skip
+        await north.receives([received(digest, "south")])
+    comparison = await north.finds("south")
+    assert (comparison.verdict, comparison.differences, comparison.repairs) == ("different", 1, 0)
 
 
 async def test_what_is_refused_is_counted_once_it_is_noted(north: Region) -> None:

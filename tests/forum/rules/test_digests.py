@@ -1,6 +1,9 @@
 """The comparison of digests: what is on its way isn't missed, what is missing is repaired, and nothing goes round for ever."""
 
 import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from hypothesis import given
@@ -10,6 +13,7 @@ from services.forum.rules.digests import (
     DIFFERENCES,
     LATE_MS,
     REPAIRS,
+    REPAIRS_COUNT_FOR,
     SNAPSHOTS,
     Comparison,
     Snapshot,
@@ -39,23 +43,48 @@ def test_a_sum_knows_no_order_and_misses_nothing(
     assert 0 <= sum_of(states) < 2**64
 
 
-VERDICTS = st.lists(st.sampled_from(Verdict), max_size=60)
+BEGAN = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+HISTORIES = st.lists(
+    st.tuples(st.sampled_from(Verdict), st.sampled_from([0, 5, 60, 600, 1440]).map(lambda m: timedelta(minutes=m))),
+    max_size=120,
+)  # fmt: skip
 
 
-@given(VERDICTS)
-def test_at_most_three_repairs_and_one_alarm_until_they_agree(verdicts: list[Verdict]) -> None:
-    comparison, repairs, alarms, differences = Comparison(), 0, 0, 0
-    for verdict in verdicts:
-        comparison, step = comparison.after(verdict)
+@given(HISTORIES)
+def test_at_most_three_repairs_a_day_and_one_alarm_until_they_agree(
+    history: list[tuple[Verdict, timedelta]],
+) -> None:
+    comparison, at, repaired, alarmed, differences = Comparison(), BEGAN, [], False, 0
+    for verdict, apart in history:
+        at += apart
+        comparison, step = comparison.after(verdict, at)
         if verdict is Verdict.SAME:
-            repairs = alarms = differences = 0
-            assert (comparison, step) == (Comparison(), Step.NOTHING)
-        differences += verdict is Verdict.DIFFERENT
-        repairs += step is Step.REPAIR
-        alarms += step is Step.ALARM
-        assert repairs == min(differences // DIFFERENCES, REPAIRS)
-        assert alarms == (differences >= DIFFERENCES * (REPAIRS + 1))
-        assert comparison.alarmed is bool(alarms)
+            alarmed, differences = False, 0
+        differences += verdict is Verdict.DIFFERENT and not alarmed
+        assert (step is Step.NOTHING) is (differences < DIFFERENCES or alarmed)
+        if step is Step.REPAIR:
+            repaired.append(at)
+        if step is Step.ALARM:
+            last = [at, *repaired[: -REPAIRS - 1 : -1]]
+            assert all(later - earlier < REPAIRS_COUNT_FOR for later, earlier in pairwise(last))
+            alarmed = True
+        if step is not Step.NOTHING:
+            differences = 0
+        assert comparison.alarmed is alarmed
+    for first, fourth in zip(repaired, repaired[REPAIRS:], strict=False):
+        assert fourth - first >= REPAIRS_COUNT_FOR
+
+
+def test_who_agrees_now_and_then_is_sent_no_more_of_it() -> None:
+    comparison, at, steps = Comparison(), BEGAN, Counter[Step]()
+    for _ in range(100):
+        for verdict in [*[Verdict.DIFFERENT] * 6, Verdict.SAME]:
+            at += timedelta(minutes=5)
+            comparison, step = comparison.after(verdict, at)
+            steps[step] += 1
+    assert at - BEGAN > 2 * REPAIRS_COUNT_FOR
+    assert steps[Step.REPAIR] == 3 * REPAIRS
+    assert steps[Step.ALARM] > 90
 
 
 SUMS = st.lists(st.integers(0, 5), min_size=1, max_size=SNAPSHOTS, unique=True)
