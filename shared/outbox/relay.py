@@ -31,7 +31,9 @@ LOCK = 0x70656572_72656C79  # any constant: each service has a database of its o
 BATCH = 500
 SHORTEST_POLL, LONGEST_POLL = 0.02, 1.0
 RETRY_LOCK = 1.0
-# Settling costs as much as reading, and rows that are committed meanwhile would wait for it.
+# Settling costs as much as reading, and rows that are committed meanwhile would wait for it. Many are settled at once: each
+# reading passes over them, and they would go out again if this relay ended.
+FEW = 32
 SETTLE_AFTER_QUIET, SETTLE_AT_LATEST = 0.01, 0.05
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 10.0
 DELETED_WHEN_SENT = [topic.name for topic in CATALOGUE if topic.when_sent is WhenSent.DELETE]
@@ -159,10 +161,10 @@ class Relay:
     async def sweep(self, connection: Any) -> Swept:
         """Publish from the lowest row on, until none is left and no wake has come.
 
-        What was sent is settled when no wake comes for SETTLE_AFTER_QUIET, else while a batch is sent: when there is
-        a batch of it, or after SETTLE_AT_LATEST. Meanwhile the next is read, if this one is full. So a row that is
-        committed meanwhile waits for the sending and one reading, hardly ever for the settling. What is not settled
-        when this ends early is the last of what was sent: it goes out again in its order.
+        While a batch is sent, what was sent before is settled, and the next is read if this one is full. FEW wait for
+        that until no wake has come for SETTLE_AFTER_QUIET, or until SETTLE_AT_LATEST. So a row that is committed
+        meanwhile waits for the sending and one reading, where there are few hardly ever for the settling. What is not
+        settled when this ends early is the last of what was sent: it goes out again in its order.
         """
         published, blocked, unsettled = 0, set[Partition](), list[int]()
         settled_at = time.monotonic()
@@ -175,7 +177,7 @@ class Relay:
             sending = asyncio.create_task(self._publisher.publish(rows, blocked))
             following: Sequence[Row] = []
             try:
-                if len(unsettled) >= BATCH or time.monotonic() > settled_at + SETTLE_AT_LATEST:
+                if len(unsettled) > FEW or time.monotonic() > settled_at + SETTLE_AT_LATEST:
                     await self._settle(connection, unsettled)
                     unsettled, settled_at = [], time.monotonic()
                 if len(rows) == BATCH:
@@ -190,7 +192,8 @@ class Relay:
             unsettled = unsettled + sent
             if not blocked:
                 self._failures = 0  # a sweep lasts for as long as rows come
-                if not following and await self._wakes.heard_within(SETTLE_AFTER_QUIET):
+                quiet = 0 if len(unsettled) > FEW else SETTLE_AFTER_QUIET
+                if not following and await self._wakes.heard_within(quiet):
                     # From the lowest number again: it may have been committed after higher ones were sent.
                     following = await connection.fetch(READ, 0, BATCH, unsettled)
             rows = following
