@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """`above`: publishing the bucket as it is didn't help for a day, so its rows get new versions.
+    """`above`: the bucket was published as it is within the last day and differs again, so its rows get new versions.
 
     A neighbour may have higher ones, given before this region was restored, and until then those stand there.
     """
