@@ -79,11 +79,19 @@ def engines() -> Iterator[Engines]:
         yield running
 
 
+READ_BY_PAGES = ("IDENTITY", "FORUM", "EVENTS", "NOTIFICATIONS")
+
+
 @pytest.fixture(scope="session")
 def region() -> Iterator[RunningRegion]:
-    """One whole region for all tests that only use it (tests/region/running.py)."""
+    """One whole region for all tests that only use it (tests/region/running.py).
+
+    Its services let everybody read as often as they like: a test looks at pages quicker than any person and, on a quick
+    machine, met the limit of reads (which tests/forum/test_reading.py looks at).
+    """
+    often = '{"rate": 1000, "burst": 1000}'
     with regions() as make:
-        yield make().start()
+        yield make(env={f"PEERCAFE_{service}_READS": often for service in READ_BY_PAGES}).start()
 
 
 @pytest.fixture
