@@ -8,6 +8,8 @@ TESTS ?=
 IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 export PORT DATA
+# Where this is set, each start and each of the tests' many processes would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run federation test test-faults test-abuse test-unlinkability bench bench-long check clean setup setup-dev

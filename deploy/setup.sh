@@ -25,9 +25,8 @@ if [ "$1" = run ] && [ -e .venv/locked-dev ] && [ ! requirements/run.txt -nt .ve
     exit 0
 fi
 
-# Not compiled here, most of it is never imported: Python does that for what is.
 echo "Installing what is locked in requirements/$1.txt …"
-if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r "requirements/$1.txt"; then
+if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$1.txt"; then
     echo "The locked packages could not be installed; check the network or your package index and try again." >&2
     exit 1
 fi
