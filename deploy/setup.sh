@@ -25,8 +25,18 @@ if [ "$1" = run ] && [ -e .venv/locked-dev ] && [ ! requirements/run.txt -nt .ve
     exit 0
 fi
 
+installed() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$1.txt"
+}
+
+# uv needs a third of pip's time for the same lock; where it can't (an index that only pip is told of), pip does it.
+quickly_installed() {
+    installed uv && .venv/bin/uv pip install --quiet --python .venv/bin/python --link-mode copy --compile-bytecode \
+        --require-hashes -r "requirements/$1.txt"
+}
+
 echo "Installing what is locked in requirements/$1.txt …"
-if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$1.txt"; then
+if ! quickly_installed "$1" 2>/dev/null && ! installed "$1"; then
     echo "The locked packages could not be installed; check the network or your package index and try again." >&2
     exit 1
 fi
