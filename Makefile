@@ -4,8 +4,8 @@ PORT ?= 8080
 DATA ?= .peercafe
 ENGINES ?=
 TESTS ?=
-# Three processes with engines of their own, a file to whichever is free: of two, each waited a fifth of the time.
-IN_THREE := -n 3 --dist loadfile --no-loadscope-reorder
+# Two processes with engines of their own, a file to whichever is free: half the waiting on two cores (three: no quicker).
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 export PORT DATA
 # Where this is set, each start and each of the tests' many processes would compile everything anew.
@@ -24,7 +24,7 @@ federation: setup ## Start two regions with one forum (PORT and PORT+1, DATA)
 	@exec .venv/bin/peercafe federation run --port "$$PORT" --data "$$DATA"
 
 test: setup-dev ## Run the tests (ENGINES=docker|embedded, TESTS=paths)
-	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests $(IN_THREE))
+	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest $(or $(TESTS),tests $(IN_TWO))
 
 test-faults test-abuse: setup-dev ## Kills, cuts and floods; forged, hostile and raced requests
 	@ENGINES="$(ENGINES)" .venv/bin/python -m pytest tests/$(@:test-%=%)
