@@ -16,8 +16,6 @@ CEILINGS = {
     ("forum", "analytics:events"): 14.0,  # café days on which people were in the forum too
     # Thirteen people, so coincidences of what they do weigh more: 1.2 and 2.2 in runs of one plan.
     ("notifications", "analytics:events"): 4.0,
-    # Sixteen people and the days of the same cafés, under study aliases: 2.0 and 3.0 in runs of one plan.
-    ("events", "analytics:events"): 5.0,
     ("events", "analytics:forum"): 5.0,  # the same days; between 0.3 and 3.5 in ten runs
     ("analytics:membership", "analytics:forum"): 6.0,  # the month of joining, the first act
     ("analytics:forum", "analytics:events"): 12.0,  # days of both
